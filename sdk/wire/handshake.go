@@ -1,0 +1,21 @@
+package wire
+
+import goplugin "github.com/hashicorp/go-plugin"
+
+// ProtocolVersion is the version of plugin.proto that this code speaks.
+const ProtocolVersion = 1
+
+// PluginKey is the name under which a plugin serves itself in go-plugin's set.
+const PluginKey = "patchbay"
+
+// Handshake is go-plugin's handshake: a cookie that tells a plugin that it was
+// started by core and not by hand. It is no secret.
+var Handshake = goplugin.HandshakeConfig{
+	ProtocolVersion:  ProtocolVersion,
+	MagicCookieKey:   "PATCHBAY_PLUGIN",
+	MagicCookieValue: "5f0d2a7c1e894b36",
+}
+
+// EnvWatch names the environment variable by which core tells a plugin to end
+// when its standard input closes, as it does when core dies.
+const EnvWatch = "PATCHBAY_WATCH_STDIN"
