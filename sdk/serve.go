@@ -98,7 +98,7 @@ func Serve(name, version string, types ...Type) {
 		}()
 	}
 	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: wire.Handshake,
+		HandshakeConfig: wire.PluginHandshake,
 		Plugins:         goplugin.PluginSet{wire.PluginKey: &grpcPlugin{server: srv}},
 		Logger:          hclog.NewNullLogger(),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {

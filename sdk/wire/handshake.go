@@ -8,9 +8,9 @@ const ProtocolVersion = 1
 // PluginKey is the name under which a plugin serves itself in go-plugin's set.
 const PluginKey = "patchbay"
 
-// Handshake is go-plugin's handshake: a cookie that tells a plugin that it was
+// PluginHandshake is go-plugin's handshake: a cookie that tells a plugin that it was
 // started by core and not by hand. It is no secret.
-var Handshake = goplugin.HandshakeConfig{
+var PluginHandshake = goplugin.HandshakeConfig{
 	ProtocolVersion:  ProtocolVersion,
 	MagicCookieKey:   "PATCHBAY_PLUGIN",
 	MagicCookieValue: "5f0d2a7c1e894b36",
