@@ -1,0 +1,5 @@
+//go:build mutate_atomic
+
+package journal
+
+const splitSteps = true

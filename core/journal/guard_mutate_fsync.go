@@ -1,0 +1,5 @@
+//go:build mutate_fsync
+
+package journal
+
+const syncEnabled = false

@@ -1,0 +1,5 @@
+//go:build mutate_synced
+
+package journal
+
+const publishEarly = true

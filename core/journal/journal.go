@@ -1,0 +1,464 @@
+package journal
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/rs/zerolog"
+)
+
+// FormatVersion is the version of the on-disk layout that this code writes.
+const FormatVersion = 1
+
+// ExitFailed is the process's exit code after a failed write or sync of the
+// journal (I11).
+const ExitFailed = 70
+
+// Errors that callers branch on.
+var (
+	ErrCorrupt  = errors.New("journal: corrupt")
+	ErrClosed   = errors.New("journal: closed")
+	ErrFull     = errors.New("journal: disk nearly full")
+	ErrNewer    = errors.New("journal: written by a newer version")
+	ErrLocked   = errors.New("journal: in use by another process")
+	ErrNoStore  = errors.New("journal: no store there")
+	ErrBackward = errors.New("journal: a cursor would move backward")
+)
+
+// Options configure a journal. Only Dir is required.
+type Options struct {
+	Dir string
+	// FS is the file system; nil means the real one.
+	FS  vfs.FS
+	Log zerolog.Logger
+	// Fatal is called once when the store can no longer be trusted to be
+	// durable. It must not return. Nil means: log, then exit with ExitFailed.
+	Fatal func(error)
+	// CacheBytes is the block cache; 0 means 64 MiB.
+	CacheBytes int64
+	// MemTableBytes is one memtable, of which up to three exist; 0 means 64 MiB.
+	MemTableBytes uint64
+	// MinFree is the free disk space in bytes below which Append is refused, so
+	// that what is stored can still be delivered and compacted. 0 means 256 MiB.
+	MinFree uint64
+	// ReadOnly opens an existing store for inspection.
+	ReadOnly bool
+	Now      func() time.Time
+}
+
+// Journal is an open store. Its methods are safe for concurrent use.
+type Journal struct {
+	db      *pebble.DB
+	cache   *pebble.Cache
+	opts    Options
+	storeID string
+	hashKey [16]byte
+	deadSeq atomic.Uint64
+	full    atomic.Bool
+	failed  atomic.Bool
+
+	mu      sync.Mutex // guards what follows; taken after no other lock
+	logs    map[logName]*Log
+	nextLog uint32
+	cursors map[string]Cursor
+
+	ledgerMu sync.Mutex
+	ledger   map[Row]int64
+
+	queue committer
+}
+
+// Kind tells raw logs from staged ones.
+type Kind byte
+
+// The kinds of log.
+const (
+	Raw      Kind = 'r' // named for a source
+	StagedIn Kind = 's' // named for a pipeline
+)
+
+// String returns the word.
+func (k Kind) String() string {
+	switch k {
+	case Raw:
+		return "raw"
+	case StagedIn:
+		return "staged"
+	}
+	return fmt.Sprintf("kind(%d)", byte(k))
+}
+
+type logName struct {
+	kind Kind
+	name string
+}
+
+// Open opens the store in o.Dir and creates it if there is none. Only one
+// process can have it open (ErrLocked).
+func Open(o Options) (*Journal, error) {
+	o = withDefaults(o)
+	j := &Journal{opts: o, logs: map[logName]*Log{}, cursors: map[string]Cursor{}, ledger: map[Row]int64{}}
+	if !o.ReadOnly {
+		if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("journal: create %s: %w", o.Dir, err)
+		}
+	} else if _, err := o.FS.Stat(o.Dir); err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrNoStore, o.Dir)
+	}
+	// The version is looked at before the store is opened for writing: opening
+	// replays and flushes, and N refuses N+1's data without writing a byte (I16).
+	if err := j.checkVersion(); err != nil {
+		return nil, err
+	}
+	j.cache = pebble.NewCache(o.CacheBytes)
+	db, err := pebble.Open(o.Dir, j.pebbleOptions())
+	if err != nil {
+		j.cache.Unref()
+		return nil, openError(o.Dir, err)
+	}
+	j.db = db
+	if err := j.load(); err != nil {
+		return nil, errors.Join(err, j.closeStore())
+	}
+	j.queue.init()
+	if !o.ReadOnly {
+		j.checkDisk()
+		go j.run()
+	} else {
+		close(j.queue.done)
+	}
+	return j, nil
+}
+
+func withDefaults(o Options) Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 64 << 20
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 64 << 20
+	}
+	if o.MinFree == 0 {
+		o.MinFree = 256 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Fatal == nil {
+		log := o.Log
+		o.Fatal = func(err error) {
+			log.Error().Err(err).Msg("journal failed, ending the process: nothing more can be promised")
+			os.Exit(ExitFailed)
+		}
+	}
+	return o
+}
+
+func openError(dir string, err error) error {
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
+		return fmt.Errorf("%w: %s", ErrNoStore, dir)
+	}
+	// The lock's error has no type of its own; the file system says EAGAIN.
+	if isLockError(err) {
+		return fmt.Errorf("%w: %s", ErrLocked, dir)
+	}
+	return fmt.Errorf("journal: open %s: %w", dir, err)
+}
+
+func (j *Journal) pebbleOptions() *pebble.Options {
+	o := &pebble.Options{
+		FS: j.opts.FS, Cache: j.cache, ReadOnly: j.opts.ReadOnly, ErrorIfNotExists: j.opts.ReadOnly,
+		FormatMajorVersion: pebble.FormatNewest, // the default is the oldest
+		MemTableSize:       j.opts.MemTableBytes, MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold: 4, L0StopWritesThreshold: 40,
+		MaxOpenFiles: 512, DisableWAL: false,
+		Logger: (*storeLogger)(j),
+		// Deletes are range deletes over whole chunks and buckets; flushing them
+		// soon gives the space back.
+		FlushDelayDeleteRange: 10 * time.Second,
+	}
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = 32 << 10
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].FilterType = pebble.TableFilter
+		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
+		if i >= 4 {
+			o.Levels[i].Compression = func() *block.CompressionProfile { return block.SnappyCompression }
+		}
+	}
+	o.CompactionConcurrencyRange = func() (int, int) { return 1, 1 }
+	return o
+}
+
+// storeLogger passes the store's own log on, and turns its Fatalf into the end
+// of the process: the store calls Fatalf on a WAL error and would then report
+// success (I11).
+type storeLogger Journal
+
+func (l *storeLogger) Infof(format string, args ...any) {
+	l.opts.Log.Debug().Msgf("store: "+format, args...)
+}
+
+func (l *storeLogger) Errorf(format string, args ...any) {
+	l.opts.Log.Warn().Msgf("store: "+format, args...)
+}
+
+func (l *storeLogger) Fatalf(format string, args ...any) {
+	(*Journal)(l).fatal(fmt.Errorf("journal: store: "+format, args...))
+}
+
+func (j *Journal) fatal(err error) {
+	j.failed.Store(true)
+	j.opts.Fatal(err)
+	// A Fatal that returns would let the store report success. Nobody is told
+	// anything any more.
+	select {}
+}
+
+// versionFile repeats the format version outside the store, so that it can be
+// read before the store is opened.
+const versionFile = "PATCHBAY"
+
+func (j *Journal) checkVersion() error {
+	path := j.opts.FS.PathJoin(j.opts.Dir, versionFile)
+	f, err := j.opts.FS.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("journal: open %s: %w", path, err)
+	}
+	defer f.Close()
+	buf := make([]byte, 64)
+	n, _ := f.Read(buf)
+	var v int
+	if _, err := fmt.Sscanf(string(buf[:n]), "patchbay journal %d", &v); err != nil {
+		return fmt.Errorf("%w: %s is not a version file", ErrCorrupt, path)
+	}
+	if v > FormatVersion {
+		return fmt.Errorf("%w: format %d, this patchbay reads up to %d", ErrNewer, v, FormatVersion)
+	}
+	return nil
+}
+
+func (j *Journal) writeVersion() error {
+	fs, dir := j.opts.FS, j.opts.Dir
+	tmp := fs.PathJoin(dir, versionFile+".tmp")
+	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "patchbay journal %d\n", FormatVersion)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := fs.Rename(tmp, fs.PathJoin(dir, versionFile)); err != nil {
+		return err
+	}
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// load reads what is kept in memory: identity, names, tails, cursors, ledger.
+func (j *Journal) load() error {
+	format, err := j.getMeta(metaFormat)
+	if err != nil {
+		return err
+	}
+	if format == nil {
+		if j.opts.ReadOnly {
+			return fmt.Errorf("%w: %s", ErrNoStore, j.opts.Dir)
+		}
+		if err := j.create(); err != nil {
+			return err
+		}
+	} else if len(format) != 1 || format[0] != FormatVersion {
+		return fmt.Errorf("%w: format %x", ErrNewer, format)
+	}
+	if err := j.loadIdentity(); err != nil {
+		return err
+	}
+	if err := j.loadLogs(); err != nil {
+		return err
+	}
+	err = j.scan([]byte{prefixCursor}, []byte{prefixCursor + 1}, func(k, v []byte) (bool, error) {
+		c, err := decodeCursor(v)
+		j.cursors[string(k[1:])] = c
+		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	err = j.scan([]byte{prefixLedger}, []byte{prefixLedger + 1}, func(k, v []byte) (bool, error) {
+		row, err := decodeLedgerKey(k)
+		if err != nil {
+			return false, err
+		}
+		n, w := binary.Varint(v)
+		if w <= 0 {
+			return false, fmt.Errorf("%w: %s", ErrCorrupt, describeKey(k))
+		}
+		j.ledger[row] = n
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return j.loadDeadSeq()
+}
+
+// create writes the identity of a new store, then the version file.
+func (j *Journal) create() error {
+	var id, key [16]byte
+	_, _ = rand.Read(id[:]) // never fails, says crypto/rand
+	_, _ = rand.Read(key[:])
+	b := j.db.NewBatch()
+	defer b.Close()
+	_ = b.Set(metaFormat, []byte{FormatVersion}, nil)
+	_ = b.Set(metaStore, []byte(hex.EncodeToString(id[:])), nil)
+	_ = b.Set(metaHashKey, key[:], nil)
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("journal: create store: %w", err)
+	}
+	if err := j.writeVersion(); err != nil {
+		return fmt.Errorf("journal: write version file: %w", err)
+	}
+	return nil
+}
+
+func (j *Journal) loadIdentity() error {
+	id, err := j.getMeta(metaStore)
+	if err != nil {
+		return err
+	}
+	key, err := j.getMeta(metaHashKey)
+	if err != nil {
+		return err
+	}
+	if len(key) != len(j.hashKey) || len(id) == 0 {
+		return fmt.Errorf("%w: the store has no identity", ErrCorrupt)
+	}
+	j.storeID = string(id)
+	copy(j.hashKey[:], key)
+	return nil
+}
+
+func (j *Journal) loadDeadSeq() error {
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixDead}, UpperBound: []byte{prefixDead + 1}})
+	if err != nil {
+		return fmt.Errorf("journal: read dead letters: %w", err)
+	}
+	defer it.Close()
+	if it.Last() {
+		j.deadSeq.Store(binary.BigEndian.Uint64(it.Key()[1:]))
+	}
+	return it.Error()
+}
+
+func (j *Journal) getMeta(key []byte) ([]byte, error) {
+	v, closer, err := j.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: read %s: %w", describeKey(key), err)
+	}
+	defer closer.Close()
+	return append([]byte(nil), v...), nil
+}
+
+// scan calls each for the keys in [lower, upper) until each returns false. Key
+// and value are valid during the call only.
+func (j *Journal) scan(lower, upper []byte, each func(k, v []byte) (bool, error)) error {
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return fmt.Errorf("journal: read: %w", err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(fmt.Errorf("journal: read %s: %w", describeKey(it.Key()), err), it.Close())
+		}
+		more, err := each(it.Key(), v)
+		if err != nil || !more {
+			return errors.Join(err, it.Close())
+		}
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return fmt.Errorf("journal: read: %w", err)
+	}
+	return nil
+}
+
+// StoreID identifies this store; a data directory replaced or rolled back shows.
+func (j *Journal) StoreID() string { return j.storeID }
+
+// Close waits for what is queued, then closes the store. Later calls of Append
+// and Commit return ErrClosed.
+func (j *Journal) Close() error {
+	if !j.queue.close() {
+		return nil
+	}
+	<-j.queue.done
+	return j.closeStore()
+}
+
+func (j *Journal) closeStore() error {
+	err := j.db.Close()
+	j.cache.Unref()
+	if err != nil {
+		return fmt.Errorf("journal: close: %w", err)
+	}
+	return nil
+}
+
+// checkDisk refreshes what Full reports.
+func (j *Journal) checkDisk() {
+	u, err := j.opts.FS.GetDiskUsage(j.opts.Dir)
+	if err != nil {
+		return // a file system that cannot tell does not stop anybody
+	}
+	j.full.Store(u.AvailBytes < j.opts.MinFree)
+}
+
+// Full reports whether free disk space is below Options.MinFree. Append is
+// refused with ErrFull then, while delivery goes on.
+func (j *Journal) Full() bool { return j.full.Load() }
+
+// Metrics are a few figures about the store.
+type Metrics struct {
+	DiskBytes     uint64
+	MemTableBytes uint64
+	L0Files       int64
+	WALBytes      uint64
+}
+
+// Metrics returns the figures as of now.
+func (j *Journal) Metrics() Metrics {
+	m := j.db.Metrics()
+	return Metrics{
+		DiskBytes: m.DiskSpaceUsage(), MemTableBytes: m.MemTable.Size,
+		L0Files: m.Levels[0].TablesCount, WALBytes: m.WAL.Size,
+	}
+}
+
+// Path returns the store's directory, cleaned.
+func (j *Journal) Path() string { return filepath.Clean(j.opts.Dir) }

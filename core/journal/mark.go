@@ -1,0 +1,93 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"sort"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Hash is the keyed hash of an identity.
+type Hash [16]byte
+
+// HashIdentity hashes an identity with this store's secret key: senders choose
+// their ids, and must not be able to make two of them collide here.
+func (j *Journal) HashIdentity(parts ...string) Hash {
+	buf := make([]byte, 0, 256)
+	buf = append(buf, j.hashKey[:]...)
+	for _, p := range parts {
+		buf = binary.AppendUvarint(buf, uint64(len(p)))
+		buf = append(buf, p...)
+	}
+	sum := sha256.Sum256(buf)
+	return Hash(sum[:16])
+}
+
+// Marks looks identities up in the given buckets of a namespace, and calls hit
+// for each that is there with its value, which is valid during the call only.
+// The lookup is exact; the store's Bloom filters only save reads (I6).
+func (j *Journal) Marks(ns uint32, buckets []uint32, hashes []Hash, hit func(i int, value []byte)) error {
+	if len(hashes) == 0 || len(buckets) == 0 {
+		return nil
+	}
+	// In key order, one iterator walks forward through each bucket.
+	order := make([]int, len(hashes))
+	for i := range order {
+		order[i] = i
+	}
+	sort.Slice(order, func(a, b int) bool {
+		return bytes.Compare(hashes[order[a]][:], hashes[order[b]][:]) < 0
+	})
+	var key [markKeyLen]byte
+	for _, bucket := range buckets {
+		lower := markBucketPrefix(ns, bucket)
+		it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upperBound(lower)})
+		if err != nil {
+			return fmt.Errorf("journal: read marks: %w", err)
+		}
+		for _, i := range order {
+			k := appendMarkKey(key[:0], ns, bucket, hashes[i])
+			if it.SeekPrefixGE(k) && bytes.Equal(it.Key(), k) {
+				v, err := it.ValueAndErr()
+				if err != nil {
+					_ = it.Close()
+					return fmt.Errorf("journal: read marks: %w", err)
+				}
+				hit(i, v)
+			}
+		}
+		if err := it.Close(); err != nil {
+			return fmt.Errorf("journal: read marks: %w", err)
+		}
+	}
+	return nil
+}
+
+// Buckets lists the buckets of a namespace that hold anything, oldest first.
+func (j *Journal) Buckets(ns uint32) ([]uint32, error) {
+	lower := binary.BigEndian.AppendUint32([]byte{prefixMark}, ns)
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upperBound(lower)})
+	if err != nil {
+		return nil, fmt.Errorf("journal: read marks: %w", err)
+	}
+	defer it.Close()
+	var out []uint32
+	for ok := it.First(); ok; {
+		b := binary.BigEndian.Uint32(it.Key()[5:])
+		out = append(out, b)
+		if b == ^uint32(0) {
+			break
+		}
+		ok = it.SeekGE(markBucketPrefix(ns, b+1))
+	}
+	return out, it.Error()
+}
+
+// DropBucket forgets a bucket.
+func (tx *Tx) DropBucket(ns, bucket uint32) {
+	lower := markBucketPrefix(ns, bucket)
+	_ = tx.batch.DeleteRange(lower, upperBound(lower), nil)
+}
