@@ -1,0 +1,206 @@
+package config
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/patchbay-io/patchbay/core/expr"
+	"github.com/patchbay-io/patchbay/sdk/wire"
+)
+
+// Types tells Load which types the installed plugins serve.
+type Types interface {
+	// Lookup returns the type name of kind "source" or "sink".
+	Lookup(kind, name string) (*wire.TypeInfo, bool)
+	// Names lists the types of kind "source" or "sink".
+	Names(kind string) []string
+}
+
+// Options say what Load may assume about the world outside dir. The zero value
+// knows no environment, no variables and no plugin types.
+type Options struct {
+	// Types describes the plugins' arguments. Nil means that they aren't
+	// checked and reach the plugin as written.
+	Types Types
+	// Env looks up an environment variable, for secret("env:…") and for
+	// PATCHBAY_VAR_name. Nil means an empty environment.
+	Env func(string) (string, bool)
+	// Vars are values of variables, stronger than PATCHBAY_VAR_name and defaults.
+	Vars map[string]string
+	// RequireSecrets makes a missing secret an error instead of a warning.
+	RequireSecrets bool
+}
+
+// Config is a configuration without mistakes, or as much of it as could be
+// understood. Blocks are in the order of their files' names and of the text.
+type Config struct {
+	Dir             string // as given to Load
+	RequiredVersion string // constraint on patchbay's own version, empty for any
+	DataDir         string // absolute or relative to the working directory; default "data"
+	Receiver        Receiver
+	Admin           Admin
+	Journal         Journal
+	Sources         []*Source
+	Sinks           []*Sink
+	Lookups         []*Lookup
+	Pipelines       []*Pipeline
+
+	// Secrets are the values to blank out wherever text leaves the process
+	// (I14), longest first.
+	Secrets []string
+	// Files are the sources by name as in diagnostics' ranges, for snippets,
+	// with secrets written in clear text blanked out.
+	Files map[string][]byte
+}
+
+// Receiver is the public HTTP listener.
+type Receiver struct {
+	Listen         string        // default 127.0.0.1:8080
+	PublicURL      string        // scheme and authority providers send to; empty if unknown
+	MaxBody        int64         // bytes; default 1 MiB
+	MaxInFlight    int64         // bytes of bodies held at a time; default 64 MiB
+	MaxConnections int           // default 10000
+	HeaderTimeout  time.Duration // default 5 s
+	BodyTimeout    time.Duration // default 15 s
+	IdleTimeout    time.Duration // default 60 s
+	WriteTimeout   time.Duration // default 10 s
+}
+
+// Admin is the listener for metrics, health and the console.
+type Admin struct {
+	Listen string // default 127.0.0.1:9090
+}
+
+// Journal says how long what was received stays readable.
+type Journal struct {
+	// Retain is how long requests and events stay readable after all sinks
+	// have them. Default 168 h.
+	Retain time.Duration
+	// MaxDisk is the most the journal may hold in bytes; zero means as much as
+	// the disk has.
+	MaxDisk int64
+}
+
+// What happens to requests whose authentication fails.
+const (
+	Reject     = "reject"     // refused, counted, not kept
+	Quarantine = "quarantine" // refused, and kept apart for a person to look at
+)
+
+// Source is one configured provider endpoint.
+type Source struct {
+	Address       string // "twilio.support"
+	Type, Name    string
+	Path          string // of the endpoint; default /hooks/TYPE/NAME
+	PublicURL     string // of the endpoint, as the provider calls it; empty if unknown
+	OnAuthFailure string // Reject or Quarantine
+	MaxBody       int64  // bytes; zero means the plugin's or the receiver's
+	// ConfigJSON are the plugin's arguments. It contains secrets.
+	ConfigJSON []byte
+	// MissingSecrets says that a secret was not there, so that the plugin's
+	// opinion of ConfigJSON means nothing.
+	MissingSecrets bool
+	// Ranges maps an argument's path to where it's written; "" is the header.
+	Ranges map[string]hcl.Range
+	Info   *wire.TypeInfo // nil if the types are not known
+}
+
+// Batch bounds what a sink is given at a time. Zero fields take the sink's own
+// limits.
+type Batch struct {
+	MaxEvents int
+	MaxBytes  int64
+	MaxWait   time.Duration // how long to wait for a batch to fill
+}
+
+// Sink is one configured destination.
+type Sink struct {
+	Address        string // "sqlite.facts"
+	Type, Name     string
+	Batch          Batch
+	ConfigJSON     []byte // the plugin's arguments; contains secrets
+	MissingSecrets bool   // see Source
+	Ranges         map[string]hcl.Range
+	Info           *wire.TypeInfo // nil if the types are not known
+}
+
+// Lookup is a table that enrich reads.
+type Lookup struct {
+	Address string // "csv.campaigns"
+	Type    string // "csv"
+	Name    string
+	File    string        // absolute; lies within the configuration's directory
+	Key     string        // column; never empty once loaded without errors
+	Columns []string      // the file's header when it was loaded
+	Reload  time.Duration // how often the file is looked at; default 10 s
+	Range   hcl.Range
+}
+
+// Pipeline carries the events of its sources through its stages to its sinks.
+type Pipeline struct {
+	Name   string
+	From   []*Source
+	Stages []Stage // in the order written
+	To     []*Sink
+	Range  hcl.Range
+}
+
+// The kinds of stages.
+const (
+	KindDedup     = "dedup"
+	KindNormalize = "normalize"
+	KindEnrich    = "enrich"
+	KindFilter    = "filter"
+	KindRoute     = "route"
+)
+
+// Stage is one step of a pipeline. The field named like Kind is set, the others
+// are nil.
+type Stage struct {
+	Kind      string
+	Label     string // of enrich and route
+	Dedup     *Dedup
+	Normalize *Normalize
+	Enrich    *Enrich
+	Filter    *Filter
+	Route     *Route
+	Range     hcl.Range
+}
+
+// Dedup drops what was seen within Window.
+type Dedup struct {
+	Window time.Duration // default 168 h
+}
+
+// Normalize gives events their canonical type.
+type Normalize struct {
+	Mapping string // absolute path of an own mapping table; empty: the provider's
+}
+
+// Enrich sets fields from a lookup's row.
+type Enrich struct {
+	Lookup *Lookup
+	Key    *expr.String
+	Set    []Assignment // in the order written
+}
+
+// Assignment sets one field. A null value sets nothing.
+type Assignment struct {
+	Field     string // canonical name, or the attribute's
+	Attribute bool   // Field names an attribute
+	Value     *expr.String
+	Range     hcl.Range
+}
+
+// Filter keeps the events for which When holds.
+type Filter struct {
+	When *expr.Bool
+}
+
+// Route sends the events for which When holds to further sinks, besides the
+// pipeline's own.
+type Route struct {
+	When *expr.Bool
+	To   []*Sink
+}
