@@ -1,0 +1,117 @@
+package diag
+
+import (
+	"maps"
+	"slices"
+)
+
+// Codes of files and syntax.
+const (
+	FileUnreadable Code = "PB2001"
+	FileTooLarge   Code = "PB2002"
+	TooDeep        Code = "PB2003"
+	BadEncoding    Code = "PB2004"
+	Syntax         Code = "PB2005"
+	Empty          Code = "PB2006"
+)
+
+// Codes of blocks, arguments and references.
+const (
+	UnknownBlock     Code = "PB2101"
+	UnknownArgument  Code = "PB2102"
+	MissingArgument  Code = "PB2103"
+	UnknownField     Code = "PB2104"
+	UnknownReference Code = "PB2105"
+	UnknownType      Code = "PB2106"
+	UnknownWord      Code = "PB2107"
+	WrongType        Code = "PB2108"
+	InvalidValue     Code = "PB2109"
+	DuplicateName    Code = "PB2110"
+	DuplicatePath    Code = "PB2111"
+	WrongLabels      Code = "PB2112"
+	MissingValue     Code = "PB2113"
+	OutOfRange       Code = "PB2114"
+	Deprecated       Code = "PB2115"
+	Unused           Code = "PB2116"
+	ProbableTypo     Code = "PB2117"
+	NotAssignable    Code = "PB2118"
+	MissingFile      Code = "PB2119"
+	WindowTooShort   Code = "PB2120"
+)
+
+// Codes of expressions.
+const (
+	UnknownFunction    Code = "PB2201"
+	WrongArguments     Code = "PB2202"
+	UnsupportedSyntax  Code = "PB2203"
+	InvalidPattern     Code = "PB2204"
+	AlwaysFalse        Code = "PB2205"
+	ExpressionTooLarge Code = "PB2206"
+	InvalidExpression  Code = "PB2207"
+)
+
+// Codes of secrets and plugins.
+const (
+	MissingSecret  Code = "PB2301"
+	ClearSecret    Code = "PB2302"
+	SecretMisused  Code = "PB2303"
+	ExposedSecret  Code = "PB2304"
+	PluginRejected Code = "PB2401"
+)
+
+// Explain returns the paragraph that says what a code means and how to mend it.
+func Explain(code Code) (string, bool) {
+	text, ok := explanations()[code]
+	return text, ok
+}
+
+// Codes lists all codes in order.
+func Codes() []Code { return slices.Sorted(maps.Keys(explanations())) }
+
+// explanations is the table of all codes. It's a function because packages
+// keep no state; nobody asks often enough to notice.
+func explanations() map[Code]string {
+	return map[Code]string{
+		FileUnreadable: "A file or the directory of the configuration can't be read. Check that it exists, that it's a regular file, and that patchbay's user may read it.",
+		FileTooLarge:   "A configuration file is limited to 4 MiB and a directory to 1000 files, so that a file that was never meant as configuration can't exhaust memory. Split the file, or move tables into a lookup.",
+		TooDeep:        "Brackets, blocks and operators may be nested 200 deep, with up to 1000 operators side by side. Files beyond that are generated or damaged. Use contains([...], x) instead of a long chain of ||.",
+		BadEncoding:    "Configuration files are UTF-8 without a byte order mark. Save the file again as plain UTF-8; the position shows the first byte that isn't.",
+		Syntax:         "The text isn't valid HCL, so the rest of that file could not be understood. Frequent causes: a block on one line with more than one argument (give each its own line), a missing quote or brace, and a list without commas.",
+		Empty:          "The directory contains no configuration: no file whose name ends in .hcl, or no pipeline in any of them. Names that start with a dot and names ending in .test.hcl don't count.",
+
+		UnknownBlock:     "There is no block of that name in this place. At the top level there are patchbay, variable, receiver, admin, journal, source, sink, lookup and pipeline; in a pipeline the stages dedup, normalize, enrich, filter and route; in a source or sink those that its plugin describes.",
+		UnknownArgument:  "The block has no argument of that name, so it would have no effect. Correct the spelling or remove it.",
+		MissingArgument:  "The block needs this argument or nested block; there is no default that would be right for everyone.",
+		UnknownField:     "Events have a fixed set of fields: event_id, message_id, conversation_id, customer_id, campaign_id, account, channel, direction, event_type, event_timestamp, received_at, provider, source, delivery_status, provider_status, status_code, error_reason, recipient and sender. Everything else is under event.attributes or event.payload; columns of a lookup are under found.",
+		UnknownReference: "The text refers to a source, sink, lookup or variable that isn't configured. References are written without quotes: source.TYPE.NAME, sink.TYPE.NAME, lookup.TYPE.NAME, var.NAME.",
+		UnknownType:      "No installed plugin serves this type of source or sink. The first label of the block names the type, the second is a name of your choice.",
+		UnknownWord:      "The value has to be one of a fixed set of words. For event_type, delivery_status, channel and direction a word that no event can have would make a condition that never holds.",
+		WrongType:        "The value is of another type than the place needs: a number where text is expected, a list instead of a single value, two sides of a comparison that can never be equal.",
+		InvalidValue:     "The value has the right type but can't be understood. Durations are written \"90s\", \"15m\", \"168h\"; sizes \"512KiB\", \"1MiB\" or a number of bytes; addresses \"127.0.0.1:8080\"; public URLs start with https:// or http://.",
+		DuplicateName:    "Two blocks have the same name, or an argument is set twice. A name must be unique because other blocks refer to it, and because an event's identity is derived from its source's name.",
+		DuplicatePath:    "Two sources would receive on the same path, so requests could not be told apart. Leave path out to get /hooks/TYPE/NAME, or choose different ones.",
+		WrongLabels:      "The block has the wrong number of labels, or a label isn't a usable name. Names start with a letter and contain letters, digits, underscores and hyphens; labels are quoted, for instance: source \"twilio\" \"support\".",
+		MissingValue:     "A variable without a default has no value. Set it with -var, in the environment as PATCHBAY_VAR_name, or give it a default.",
+		OutOfRange:       "The value is smaller or larger than the place allows; the message says what is allowed.",
+		Deprecated:       "The argument still works but will be removed; the message says what replaces it.",
+		Unused:           "The block is configured but no pipeline uses it. Requests to a source without a pipeline are stored and never processed; a sink or lookup without one does nothing.",
+		ProbableTypo:     "The name is allowed, because enrichment may set attributes of any name, but it is one letter away from a canonical field. If the field was meant, correct the spelling.",
+		NotAssignable:    "Enrichment can't change what an event is or where it came from: its identity, times, type, status, message and provider. It may set conversation_id, customer_id, campaign_id, account, error_reason, recipient, sender and any attribute.",
+		MissingFile:      "A file that the configuration names isn't there, can't be read, isn't what it should be, or lies outside the configuration's directory. Paths are relative to the directory and may not leave it.",
+		WindowTooShort:   "The provider repeats unacknowledged requests for longer than the dedup window remembers, so a late repetition would count as a new event. Make the window at least as long as the provider's retry horizon.",
+
+		UnknownFunction:    "There is no function of that name. In event expressions there are cidrmatch, coalesce, contains, endswith, has, length, lower, matches, now, replace, startswith, substr, tonumber, tostring, trim, try and upper and the timestamp functions timeadd, timestamp and unix; in other arguments coalesce, concat, length, lower, secret, tonumber, tostring and upper.",
+		WrongArguments:     "The function takes another number of arguments, or arguments of other types. Some must be constants, because they are prepared when the configuration is loaded: a pattern, a network, a duration.",
+		UnsupportedSyntax:  "This is valid HCL, but event expressions are compiled and know only fields, literals, operators, conditionals, templates and function calls. Loops belong outside of them.",
+		InvalidPattern:     "A regular expression or a network can't be understood. Regular expressions have Go's RE2 syntax; backslashes are doubled inside quotes. Networks are written 10.0.0.0/8 or 2001:db8::/32.",
+		AlwaysFalse:        "The comparison can never be true. An empty field is null, so compare with null to ask whether a field is missing; any other comparison with null is false.",
+		ExpressionTooLarge: "The expression has more than 10000 parts or is nested more than 200 deep. Move sets of values into a lookup.",
+		InvalidExpression:  "The expression could not be evaluated: a division by zero, an index that doesn't exist, a number that can't be represented.",
+
+		MissingSecret:  "A secret isn't there: the environment variable isn't set or empty, or the file can't be read. patchbay validate only warns, because the place where a configuration is checked need not know the secrets; patchbay run refuses to start.",
+		ClearSecret:    "The argument is a secret and stands in clear text in a file that is probably under version control. Write secret(\"env:NAME\") or secret(\"file:/run/secrets/name\") instead, and replace the secret at its provider.",
+		SecretMisused:  "secret() takes one constant string, \"env:NAME\" or \"file:PATH\". Its result may be used whole or inside a template, but not compared, measured or transformed, and only as a plugin's argument or a sensitive variable's default.",
+		ExposedSecret:  "The file of a secret may be read by others on this machine. Restrict it to patchbay's user: chmod 600.",
+		PluginRejected: "The plugin looked at its arguments and found a problem; the text is the plugin's. Its documentation says more: patchbay docs.",
+	}
+}
