@@ -37,6 +37,10 @@ type DeadLetter struct {
 	LastAt    time.Time `json:"last_at"`
 	RawOffset uint64    `json:"raw_offset"`
 	RawIndex  int       `json:"raw_index,omitempty"`
+	// Part says that only a part of the request was refused, PartOffset where
+	// it lies in the body.
+	Part       bool `json:"part,omitempty"`
+	PartOffset int  `json:"part_offset,omitempty"`
 	// Staged is the event's offset in the pipeline's staged log, for a sink's
 	// dead letter.
 	Staged    uint64 `json:"staged,omitempty"`

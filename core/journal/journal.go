@@ -87,6 +87,7 @@ type Kind byte
 const (
 	Raw      Kind = 'r' // named for a source
 	StagedIn Kind = 's' // named for a pipeline
+	SinkName Kind = 'k' // no log: the number of a sink
 )
 
 // String returns the word.
@@ -96,6 +97,8 @@ func (k Kind) String() string {
 		return "raw"
 	case StagedIn:
 		return "staged"
+	case SinkName:
+		return "sink"
 	}
 	return fmt.Sprintf("kind(%d)", byte(k))
 }

@@ -16,7 +16,7 @@ const (
 	prefixMark    = 0x06 // namespace, bucket, hash -> value
 	prefixDead    = 0x07 // id -> dead letter
 	prefixLedger  = 0x08 // row -> count
-	prefixEnd     = 0x09
+	prefixBatch   = 0x09 // reader, first offset -> batch that a sink took
 )
 
 var (
@@ -42,6 +42,14 @@ func logKey(prefix byte, id uint32, base uint64) []byte {
 func cursorKey(name string) []byte { return append([]byte{prefixCursor}, name...) }
 
 func deadKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixDead}, id) }
+
+func batchKey(reader string, first uint64) []byte {
+	return binary.BigEndian.AppendUint64(batchPrefix(reader), first)
+}
+
+func batchPrefix(reader string) []byte {
+	return append(binary.BigEndian.AppendUint16([]byte{prefixBatch}, uint16(len(reader))), reader...)
+}
 
 const markKeyLen = 1 + 4 + 4 + 16
 
@@ -99,6 +107,10 @@ func describeKey(k []byte) string {
 	case prefixDead:
 		if len(rest) == 8 {
 			return fmt.Sprintf("dead letter %d", binary.BigEndian.Uint64(rest))
+		}
+	case prefixBatch:
+		if len(rest) >= 10 {
+			return fmt.Sprintf("batch %s first=%d", rest[2:len(rest)-8], binary.BigEndian.Uint64(rest[len(rest)-8:]))
 		}
 	case prefixLedger:
 		if row, err := decodeLedgerKey(k); err == nil {

@@ -56,6 +56,16 @@ func (j *Journal) Log(kind Kind, name string) (*Log, error) {
 	return l, nil
 }
 
+// SinkNumber returns the number that stands for a sink's address in staged
+// entries. It is the same for ever, whatever the configuration becomes.
+func (j *Journal) SinkNumber(address string) (uint32, error) {
+	l, err := j.Log(SinkName, address)
+	if err != nil {
+		return 0, err
+	}
+	return l.id, nil
+}
+
 // Logs lists the names of the logs of a kind.
 func (j *Journal) Logs(kind Kind) []string {
 	j.mu.Lock()
@@ -374,4 +384,34 @@ func (l *Log) Trim(offset uint64, cutoff time.Time) (uint64, error) {
 	// The floor remembers the end in case nothing is left.
 	tx.SetCursor(l.floorName(), Cursor{Offset: keep})
 	return keep, tx.Commit(Lazy)
+}
+
+// Batches calls each for the batches that reader remembered (Tx.Batch), from the
+// one that starts at or before offset on, until each returns false.
+func (j *Journal) Batches(reader string, offset uint64, each func(first uint64, value []byte) bool) error {
+	prefix := batchPrefix(reader)
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: upperBound(prefix)})
+	if err != nil {
+		return fmt.Errorf("journal: read batches: %w", err)
+	}
+	defer it.Close()
+	ok := it.SeekLT(batchKey(reader, offset+1))
+	if !ok {
+		ok = it.First()
+	}
+	for ; ok; ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return fmt.Errorf("journal: read batches: %w", err)
+		}
+		if !each(binary.BigEndian.Uint64(it.Key()[len(prefix):]), v) {
+			break
+		}
+	}
+	return it.Error()
+}
+
+// TrimBatches forgets what reader remembered of batches that start below offset.
+func (tx *Tx) TrimBatches(reader string, offset uint64) {
+	_ = tx.batch.DeleteRange(batchPrefix(reader), batchKey(reader, offset), nil)
 }

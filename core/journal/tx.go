@@ -84,6 +84,12 @@ func (tx *Tx) UpdateDeadLetter(d *DeadLetter) {
 	_ = tx.batch.Set(deadKey(d.ID), v, nil)
 }
 
+// Batch remembers that the reader's sink took a batch whose first entry is at
+// offset first. Value is the reader's own.
+func (tx *Tx) Batch(reader string, first uint64, value []byte) {
+	_ = tx.batch.Set(batchKey(reader, first), value, nil)
+}
+
 // Commit makes the step durable as d says. A step that appends is always
 // Durable: its entries could not be read otherwise. After an error, nothing of
 // it happened.
