@@ -14,7 +14,7 @@ type Env struct {
 	Found *Row      // the lookup's row, nil if there is none
 	Now   time.Time // what now() returns
 
-	payload       value
+	payload       any
 	payloadParsed bool
 }
 
@@ -22,7 +22,7 @@ type Env struct {
 // parsed payload of the one before.
 func (env *Env) Reset(e *sdk.Event) {
 	env.Event, env.Found = e, nil
-	env.payload, env.payloadParsed = value{}, false
+	env.payload, env.payloadParsed = nil, false
 }
 
 // Row is one row of a lookup. Rows of one table share Columns.
