@@ -17,15 +17,32 @@ import (
 //
 //	{method} {url} {path} {query}      url is the public URL, query included
 //	{url.base}                         the URL without its query
+//	{url.sha256} {url.sha256.hex}      the URL's digest
 //	{body}                             the raw bytes
 //	{body.sha256} {body.sha256.hex}    their digest
 //	{header.NAME} {query.NAME}         a value; a repeated one is refused
 //	{form.NAME} {json.PATH}            a decoded value of the body
 //	{form.sorted}                      each form key followed by its values, sorted by key; repeated values once, sorted
 //	{query.sorted}                     the query, keys sorted, encoded
+//	{params.sorted}                    "?", the query as decoded k=v pairs joined by "&", "." and {form.sorted}, as far as there are any; sorted
 //	{key}                              the key itself, for schemes that hash it with the text
+//	{time}                             the text of the time of signing
+//
+// {key} and {time} stand in Signed alone. A brace that no letter, digit or
+// underscore follows is text, so that a JSON answer can be a template. PATH is
+// keys, or numbers in an array, joined by dots; it must lead to a string, a
+// number or a boolean. If a text covers the body by its form alone, a body that
+// is no form and not empty is refused, unless BodyDigest covers it.
 type Auth interface {
 	wireAuth() *wire.Auth
+}
+
+// WireAuth returns a in the form in which it travels to core; nil for nil.
+func WireAuth(a Auth) *wire.Auth {
+	if a == nil {
+		return nil
+	}
+	return a.wireAuth()
 }
 
 // Hash names a hash function.
