@@ -397,3 +397,9 @@ func repeated(b []byte, num protowire.Number, each func([]byte) error, other fun
 	}
 	return nil
 }
+
+// ShiftDelivery adds n to DeliveryIndex, for batches put together from parts.
+func (e *Event) ShiftDelivery(n int) { e.delivery += n }
+
+// ClearDelivery forgets DeliveryIndex, which means nothing after the batch.
+func (e *Event) ClearDelivery() { e.delivery = 0 }

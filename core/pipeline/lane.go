@@ -1,0 +1,260 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/rs/zerolog"
+)
+
+// Options describe one lane: one source of one pipeline.
+type Options struct {
+	Pipeline string
+	Source   string // address, e.g. "twilio.support"
+	Provider string // the source's type
+	// Open says that the source authenticates nothing by choice; otherwise a
+	// request that was stored without authentication is a dead letter.
+	Open    bool
+	Journal *journal.Journal
+	Raw     *journal.Log
+	Staged  *journal.Log
+	Plugin  Plugin
+	Stages  []stage.Stage
+	// Targets are the numbers of the pipeline's own sinks; Sinks names every
+	// number, those of routes included.
+	Targets []uint32
+	Sinks   map[uint32]string
+	Log     zerolog.Logger
+	Now     func() time.Time
+	// Batch bounds; zero means 512 requests and 1 MiB.
+	MaxRequests, MaxBytes int
+	// ParseTimeout is how long the plugin may take for a batch. Zero means 30 s.
+	ParseTimeout time.Duration
+}
+
+// Lane carries one source's requests into one pipeline's staged log.
+type Lane struct {
+	o      Options
+	cursor string
+	parser parser
+	redo   chan redo
+	writer writer
+}
+
+// CursorName is the name of the cursor of a lane.
+func CursorName(pipeline, source string) string { return "lane/" + pipeline + "/" + source }
+
+// New returns a lane that Run will run.
+func New(o Options) *Lane {
+	if o.MaxRequests == 0 {
+		o.MaxRequests = journal.MaxChunkEntries
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = journal.MaxChunkBytes
+	}
+	if o.ParseTimeout == 0 {
+		o.ParseTimeout = 30 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	l := &Lane{
+		o: o, cursor: CursorName(o.Pipeline, o.Source), redo: make(chan redo),
+		parser: parser{plugin: o.Plugin, timeout: o.ParseTimeout, retry: wait}}
+	l.writer.o = &l.o
+	return l
+}
+
+// wait sleeps before another attempt: full jitter up to 5 s.
+func wait(ctx context.Context, attempt int) error {
+	limit := min(5*time.Second, 50*time.Millisecond<<min(attempt, 10))
+	t := time.NewTimer(rand.N(limit))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Backlog is the number of stored requests that the lane has not taken yet.
+func (l *Lane) Backlog() uint64 {
+	return l.o.Raw.Tail() - min(l.o.Raw.Tail(), l.o.Journal.Cursor(l.cursor).Offset)
+}
+
+// Address names the lane for people.
+func (l *Lane) Address() string { return l.o.Pipeline + " from " + l.o.Source }
+
+// Pipeline and Source name what the lane connects.
+func (l *Lane) Pipeline() string { return l.o.Pipeline }
+
+// Source is the address of the lane's source.
+func (l *Lane) Source() string { return l.o.Source }
+
+// Run carries requests until ctx ends. It returns nil then, and an error only if
+// the journal fails or is corrupt: the lane then stands, loudly (I10).
+func (l *Lane) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	batches := make(chan *parsed)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(batches)
+		failed <- l.fetch(ctx, batches)
+	}()
+	err := l.commitAll(ctx, batches)
+	cancel()
+	for range batches {
+		// fetch may be offering one more; it ends with ctx.
+	}
+	err = errors.Join(err, <-failed)
+	if err != nil {
+		return fmt.Errorf("pipeline %q, source %s: %w", l.o.Pipeline, l.o.Source, err)
+	}
+	return nil
+}
+
+// fetch reads and parses ahead of commitAll, by one batch.
+func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
+	from := l.o.Journal.Cursor(l.cursor).Offset
+	for {
+		entries, err := l.o.Raw.Read(from, l.o.MaxRequests, l.o.MaxBytes)
+		if errors.Is(err, journal.ErrTrimmed) {
+			// Only possible for a source that joins a pipeline late.
+			if from, err = l.o.Raw.First(); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			select {
+			case <-l.o.Raw.Changed(from):
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		p, err := l.parser.parse(ctx, entries)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, errStopped) {
+				return nil
+			}
+			return err
+		}
+		select {
+		case out <- p:
+		case <-ctx.Done():
+			return nil
+		}
+		from = entries[len(entries)-1].Offset + 1
+	}
+}
+
+func (l *Lane) commitAll(ctx context.Context, in <-chan *parsed) error {
+	for {
+		select {
+		case p, ok := <-in:
+			if !ok {
+				return nil
+			}
+			if err := l.commit(p); err != nil {
+				if errors.Is(err, journal.ErrClosed) {
+					return nil
+				}
+				return err
+			}
+		case r := <-l.redo:
+			r.answer <- l.again(ctx, r.id)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// commit is the one atomic step (I7).
+func (l *Lane) commit(p *parsed) error {
+	tx := l.o.Journal.Begin()
+	if err := l.step(tx, p, nil); err != nil {
+		tx.Discard()
+		return err
+	}
+	last := p.entries[len(p.entries)-1].Offset
+	tx.SetCursor(l.cursor, journal.Cursor{Offset: last + 1})
+	return tx.Commit(journal.Durable)
+}
+
+// step adds to tx everything that follows from p. only, if not nil, leaves out
+// the events for which it is false.
+func (l *Lane) step(tx *journal.Tx, p *parsed, only func(*sdk.Event) bool) error {
+	origins := make([]*origin, len(p.entries))
+	for i, e := range p.entries {
+		o, err := decodeOrigin(l.o.Source, l.o.Provider, e)
+		if err != nil {
+			return err
+		}
+		origins[i] = o
+	}
+	w := &l.writer
+	w.begin(tx)
+	account := make([]int, len(p.entries)) // events and verdicts by request
+	b := stage.Batch{Items: make([]stage.Item, 0, len(p.events)), Tx: tx, Now: l.o.Now()}
+	b.Env.Now = b.Now
+	index := 0
+	for i := range p.events {
+		e := &p.events[i]
+		d := e.DeliveryIndex()
+		if i == 0 || d != p.events[i-1].DeliveryIndex() {
+			index = 0
+		}
+		account[d]++
+		o := origins[d]
+		if l.quarantined(o) || (only != nil && !only(e)) {
+			continue
+		}
+		ids := e.Identities
+		if err := o.complete(e, index); err != nil {
+			w.reject(o, sdk.Verdict{Code: CodePluginFailed, Reason: err.Error()})
+			continue
+		}
+		e.ClearDelivery()
+		index++
+		b.Items = append(b.Items, stage.Item{Event: e, Identities: ids})
+	}
+	for _, s := range l.o.Stages {
+		if err := s.Apply(&b); err != nil {
+			return err
+		}
+	}
+	for i := range b.Items {
+		w.item(&b.Items[i])
+	}
+	for _, v := range p.verdicts {
+		account[v.Delivery]++
+		if !l.quarantined(origins[v.Delivery]) {
+			w.verdict(origins[v.Delivery], v)
+		}
+	}
+	for i, n := range account {
+		switch {
+		case l.quarantined(origins[i]):
+			w.reject(origins[i], sdk.Verdict{Code: CodeUnauthenticated, Reason: "stored in quarantine; retry lets it in"})
+		case n == 0:
+			w.verdict(origins[i], sdk.Verdict{Ignored: true, Code: "no_events"})
+		}
+	}
+	if only == nil {
+		tx.Count(w.row(journal.Parsed), int64(len(p.entries)))
+	}
+	return w.end()
+}
+
+// quarantined reports whether the request may not count yet.
+func (l *Lane) quarantined(o *origin) bool { return !o.delivery.Authenticated && !l.o.Open }

@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/sdk"
+)
+
+type redo struct {
+	id     uint64
+	answer chan error
+}
+
+// ErrStillRejected says that a dead letter was tried again and refused again.
+var ErrStillRejected = errors.New("refused again")
+
+// Retry has a dead letter of this lane parsed again. It returns nil once the
+// events are staged, or were before, and ErrStillRejected if it remains a dead
+// letter. It needs Run.
+func (l *Lane) Retry(ctx context.Context, id uint64) error {
+	r := redo{id, make(chan error, 1)}
+	select {
+	case l.redo <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-r.answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// again parses the request of a dead letter once more and commits what comes of
+// it together with the dead letter's new state.
+func (l *Lane) again(ctx context.Context, id uint64) error {
+	d, err := l.o.Journal.DeadLetter(id)
+	if err != nil {
+		return err
+	}
+	if d.State != journal.DeadOpen || d.Pipeline != l.o.Pipeline || d.Source != l.o.Source || d.Sink != "" {
+		return fmt.Errorf("pipeline: dead letter %d is %s", id, d.State)
+	}
+	entries, err := l.o.Raw.Read(d.RawOffset, 1, 1)
+	if err != nil || len(entries) == 0 {
+		return fmt.Errorf("pipeline: the request of dead letter %d is gone: %w", id, err)
+	}
+	p, err := l.parser.parse(ctx, entries)
+	if err != nil {
+		return err
+	}
+	released := d.Code == CodeUnauthenticated
+	if v, bad := l.stillBad(p, d); bad {
+		return l.refusedAgain(d, v)
+	}
+	tx := l.o.Journal.Begin()
+	lane := *l
+	lane.o.Open = lane.o.Open || released
+	lane.writer.o = &lane.o
+	kept := *p
+	kept.verdicts = nil // they have dead letters of their own
+	err = lane.step(tx, &kept, func(e *sdk.Event) bool { return !d.Part || e.PayloadOffset == d.PartOffset })
+	if err != nil {
+		tx.Discard()
+		return err
+	}
+	d.State, d.LastAt = journal.DeadResolved, l.o.Now().UTC()
+	d.Attempts++
+	tx.UpdateDeadLetter(d)
+	tx.Count(l.row(journal.DeadLettered), -1)
+	tx.Count(l.row(journal.Replayed), 1)
+	return tx.Commit(journal.Durable)
+}
+
+func (l *Lane) row(o journal.Outcome) journal.Row {
+	return journal.Row{Scope: journal.ScopePipeline, Name: l.o.Pipeline, Source: l.o.Source, Outcome: o}
+}
+
+// stillBad finds the verdict that keeps d a dead letter.
+func (l *Lane) stillBad(p *parsed, d *journal.DeadLetter) (sdk.Verdict, bool) {
+	for _, v := range p.verdicts {
+		if !v.Ignored && (!v.Part || (d.Part && v.Offset == d.PartOffset)) {
+			return v, true
+		}
+	}
+	return sdk.Verdict{}, false
+}
+
+func (l *Lane) refusedAgain(d *journal.DeadLetter, v sdk.Verdict) error {
+	d.LastAt, d.Code, d.Reason = l.o.Now().UTC(), v.Code, v.Reason
+	d.Attempts++
+	tx := l.o.Journal.Begin()
+	tx.UpdateDeadLetter(d)
+	if err := tx.Commit(journal.Durable); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %s", ErrStillRejected, v.Code, v.Reason)
+}
