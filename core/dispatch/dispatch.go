@@ -1,0 +1,531 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/core/staged"
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/rs/zerolog"
+)
+
+// Sink writes batches. Calls from several dispatchers may overlap; the
+// implementation puts them in a row.
+type Sink interface {
+	// Write delivers n events; see sdk.Client.Write for parts, outcomes and
+	// errors. It bounds its own time.
+	Write(ctx context.Context, parts [][]byte, n int, batchID, pipeline string) ([]sdk.Outcome, error)
+}
+
+// Options describe a Dispatcher.
+type Options struct {
+	Pipeline string
+	SinkName string // address, e.g. "sqlite.facts"
+	Number   uint32 // of the sink, in entries' targets
+	Journal  *journal.Journal
+	Staged   *journal.Log
+	Sink     Sink
+	// Idempotency is what the sink declares.
+	Idempotency sdk.Idempotency
+	// MaxEvents and MaxBytes bound a batch; zero means 512 and 1 MiB. MaxWait is
+	// how long an incomplete batch waits for more; zero means 10 ms.
+	MaxEvents, MaxBytes int
+	MaxWait             time.Duration
+	// MaxBackoff bounds the wait between attempts; zero means 60 s.
+	MaxBackoff time.Duration
+	// PoisonAttempts is how often an event is written, while others get
+	// through, before it is a dead letter; zero means 8.
+	PoisonAttempts int
+	Log            zerolog.Logger
+	Now            func() time.Time
+}
+
+// Status is a Dispatcher's state for people.
+type Status struct {
+	Pipeline string `json:"pipeline"`
+	Sink     string `json:"sink"`
+	// State is running, retrying (some events wait for another attempt) or
+	// paused (the breaker is open).
+	State   string    `json:"state"`
+	Cursor  uint64    `json:"cursor"`
+	Backlog uint64    `json:"backlog"` // entries not settled yet, notes included
+	InHand  int       `json:"in_hand"`
+	Error   string    `json:"error,omitempty"`
+	Until   time.Time `json:"until,omitzero"` // when a paused sink is tried again
+	Since   time.Time `json:"since"`          // when the state began
+}
+
+// Dispatcher delivers one pipeline's events to one sink.
+type Dispatcher struct {
+	o      Options
+	cursor string
+	win    window
+	limit  int       // events a batch, halved while batches fail whole
+	plan   []*item   // a batch that was in flight when the process died
+	okAt   time.Time // last write in which something was done
+	brk    breaker
+	redo   chan redo
+
+	mu     sync.Mutex
+	status Status
+}
+
+// New returns a Dispatcher that Run will run. A sink that is new to the pipeline
+// gets the events staged from now on; that position is durable when New returns.
+func New(o Options) (*Dispatcher, error) {
+	if o.MaxEvents == 0 {
+		o.MaxEvents = 512
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 1 << 20
+	}
+	if o.MaxWait == 0 {
+		o.MaxWait = 10 * time.Millisecond
+	}
+	if o.MaxBackoff == 0 {
+		o.MaxBackoff = time.Minute
+	}
+	if o.PoisonAttempts == 0 {
+		o.PoisonAttempts = 8
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d := &Dispatcher{o: o, cursor: CursorName(o.Pipeline, o.SinkName), limit: o.MaxEvents, redo: make(chan redo)}
+	d.brk.max = o.MaxBackoff
+	d.status = Status{Pipeline: o.Pipeline, Sink: o.SinkName, State: "running", Since: o.Now()}
+	if _, known := o.Journal.Cursors()[d.cursor]; !known {
+		tx := o.Journal.Begin()
+		tx.SetCursor(d.cursor, journal.Cursor{Offset: o.Staged.Tail()})
+		if err := tx.Commit(journal.Durable); err != nil {
+			return nil, fmt.Errorf("dispatch: first cursor of %s: %w", o.SinkName, err)
+		}
+	}
+	c := o.Journal.Cursor(d.cursor)
+	p, err := decodeProgress(c.Extra)
+	if err != nil {
+		return nil, fmt.Errorf("dispatch: %s: %w", d.cursor, err)
+	}
+	d.win = window{next: c.Offset, done: map[uint64]bool{}}
+	for _, off := range p.done {
+		d.win.done[off] = true
+	}
+	return d, d.reloadPlan(p.plan)
+}
+
+// reloadPlan takes the batch that was in flight back into the window.
+func (d *Dispatcher) reloadPlan(offs []uint64) error {
+	if len(offs) == 0 {
+		return nil
+	}
+	last := offs[len(offs)-1]
+	for d.win.next <= last {
+		if n, err := d.read(int(last - d.win.next + 1)); err != nil || n == 0 {
+			return errors.Join(err, errIf(n == 0, fmt.Errorf("%w: planned events of %s are gone", journal.ErrCorrupt, d.o.SinkName)))
+		}
+	}
+	for _, it := range d.win.items {
+		if !it.done && slices.Contains(offs, it.entry.Offset) {
+			it.maybe = true
+			d.plan = append(d.plan, it)
+		}
+	}
+	return nil
+}
+
+func errIf(cond bool, err error) error {
+	if cond {
+		return err
+	}
+	return nil
+}
+
+// Status returns where the dispatcher stands.
+func (d *Dispatcher) Status() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.status
+	s.Cursor = d.o.Journal.Cursor(d.cursor).Offset
+	s.Backlog = d.o.Staged.Tail() - min(d.o.Staged.Tail(), s.Cursor)
+	return s
+}
+
+func (d *Dispatcher) setState(state, err string, until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.status.State != state {
+		d.status.Since = d.o.Now()
+	}
+	d.status.State, d.status.Error, d.status.Until = state, err, until
+	d.status.InHand = len(d.win.items)
+}
+
+// maxInHand bounds the window, in batches: how far past a waiting event the
+// dispatcher goes on.
+const maxInHand = 4
+
+// Run delivers until ctx ends, then returns nil once the batch in hand is
+// settled. It returns an error if the journal fails.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := d.turn(ctx); err != nil {
+			if errors.Is(err, journal.ErrClosed) || ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("dispatch: pipeline %q, sink %s: %w", d.o.Pipeline, d.o.SinkName, err)
+		}
+	}
+	return nil
+}
+
+// turn writes one batch, or waits for something to do.
+func (d *Dispatcher) turn(ctx context.Context) error {
+	select {
+	case r := <-d.redo:
+		r.answer <- d.again(ctx, r.id)
+	default:
+	}
+	if until := d.brk.until; until.After(d.o.Now()) {
+		return d.wait(ctx, until, false)
+	}
+	skipped, err := d.fill(ctx)
+	if err != nil {
+		return err
+	}
+	batch, wake := d.plan, time.Time{}
+	if batch == nil {
+		batch, wake = d.win.due(d.o.Now(), d.limit, d.o.MaxBytes)
+	}
+	if len(batch) == 0 {
+		if skipped {
+			if err := d.settle(nil); err != nil {
+				return err
+			}
+		}
+		return d.wait(ctx, wake, true)
+	}
+	return d.write(ctx, batch)
+}
+
+// fill reads ahead, and lingers for MaxWait if what is there fills no batch.
+func (d *Dispatcher) fill(ctx context.Context) (skipped bool, err error) {
+	if d.plan != nil {
+		return false, nil
+	}
+	deadline := time.Time{}
+	for len(d.win.items) < maxInHand*d.o.MaxEvents && d.win.bytes < maxInHand*d.o.MaxBytes {
+		before := len(d.win.items)
+		n, err := d.read(d.o.MaxEvents)
+		if err != nil {
+			return skipped, err
+		}
+		skipped = skipped || n > len(d.win.items)-before
+		if n > 0 {
+			if len(d.win.items) >= d.limit || d.win.bytes >= d.o.MaxBytes {
+				return skipped, nil
+			}
+			continue
+		}
+		now := d.o.Now()
+		if deadline.IsZero() {
+			deadline = now.Add(d.o.MaxWait)
+		}
+		if len(d.win.items) == 0 || !now.Before(deadline) {
+			return skipped, nil
+		}
+		if err := d.wait(ctx, deadline, true); err != nil || ctx.Err() != nil {
+			return skipped, err
+		}
+	}
+	return skipped, nil
+}
+
+// read takes up to max entries from the log into the window; n counts all that
+// it passed.
+func (d *Dispatcher) read(limit int) (n int, err error) {
+	es, err := d.o.Staged.Read(d.win.next, limit, d.o.MaxBytes)
+	if errors.Is(err, journal.ErrTrimmed) {
+		// Nothing that waits is ever trimmed; a cursor below the log's start
+		// belongs to a sink that had nothing there.
+		first, ferr := d.o.Staged.First()
+		if ferr != nil || first <= d.win.next {
+			return 0, errors.Join(err, ferr)
+		}
+		d.win.next = first
+		return 1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var m staged.Meta
+	for _, e := range es {
+		m.Targets = nil
+		if err := m.Decode(e.Meta); err != nil {
+			return 0, fmt.Errorf("%w: staged entry %d: %w", journal.ErrCorrupt, e.Offset, err)
+		}
+		d.win.next = e.Offset + 1
+		if m.Note == nil && m.For(d.o.Number) {
+			d.win.add(e, m)
+		}
+	}
+	return len(es), nil
+}
+
+// wait returns when until has come (if it is set), when there is more to read
+// (if news is set), or when ctx ends. It answers retries meanwhile.
+func (d *Dispatcher) wait(ctx context.Context, until time.Time, news bool) error {
+	var more <-chan struct{}
+	if news && len(d.win.items) < maxInHand*d.o.MaxEvents && d.win.bytes < maxInHand*d.o.MaxBytes {
+		more = d.o.Staged.Changed(d.win.next)
+	}
+	var timer <-chan time.Time
+	if !until.IsZero() {
+		t := time.NewTimer(max(0, until.Sub(d.o.Now())))
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-more:
+	case <-timer:
+	case r := <-d.redo:
+		r.answer <- d.again(ctx, r.id)
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// keyed reports whether a repeat of any event at any time is harmless.
+func (d *Dispatcher) keyed() bool { return d.o.Idempotency == sdk.Keyed }
+
+// sticky reports whether a batch about which nothing is known must be sent again
+// as it was: the sink tells a repeat by the batch's id.
+func (d *Dispatcher) sticky(batch []*item) bool {
+	return (d.o.Idempotency == sdk.Atomic || d.o.Idempotency == sdk.TokenWindow) && batch[0].attempts < d.o.PoisonAttempts
+}
+
+// batchID is the same for the same events (I4).
+func (d *Dispatcher) batchID(batch []*item) string {
+	first, last := batch[0].entry.Offset, batch[len(batch)-1].entry.Offset
+	h := xxhash.New()
+	for _, it := range batch {
+		fmt.Fprintf(h, "%d,", it.entry.Offset)
+	}
+	return fmt.Sprintf("%s/%s/%d-%d-%016x", d.o.Pipeline, d.o.SinkName, first, last, h.Sum64())
+}
+
+// write writes a batch and settles what came of it.
+func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
+	if !d.keyed() && d.plan == nil {
+		if err := d.commitPlan(batch); err != nil {
+			return err
+		}
+	}
+	began := d.o.Now()
+	outcomes, err := d.o.Sink.Write(ctx, parts(batch), len(batch), d.batchID(batch), d.o.Pipeline)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // whatever happened, a restart finds the plan or repeats
+	}
+	res := &result{tx: d.o.Journal.Begin(), now: d.o.Now(), began: began}
+	var failure *sdk.Failure
+	switch {
+	case err == nil:
+		for i, it := range batch {
+			d.outcome(res, it, outcomes[i])
+		}
+		d.brk.close()
+		d.limit = min(d.o.MaxEvents, d.limit*2)
+	case errors.As(err, &failure):
+		d.failed(res, batch, failure)
+	default:
+		d.unknown(res, batch, err)
+	}
+	if err == nil || failure != nil || !d.sticky(batch) {
+		d.plan = nil
+	} else {
+		d.plan = batch
+	}
+	if res.retries == 0 && err == nil {
+		d.setState("running", "", time.Time{})
+	} else if err == nil {
+		d.setState("retrying", res.reason, time.Time{})
+	}
+	return d.settle(res)
+}
+
+// commitPlan makes the batch durable before it is written.
+func (d *Dispatcher) commitPlan(batch []*item) error {
+	tx := d.o.Journal.Begin()
+	p := progress{done: d.win.doneAbove()}
+	for _, it := range batch {
+		p.plan = append(p.plan, it.entry.Offset)
+	}
+	tx.SetCursor(d.cursor, journal.Cursor{Offset: d.first(), Extra: p.encode()})
+	return tx.Commit(journal.Durable)
+}
+
+// first is the offset of the first unresolved entry.
+func (d *Dispatcher) first() uint64 {
+	if len(d.win.items) == 0 {
+		return d.win.next
+	}
+	return d.win.items[0].entry.Offset
+}
+
+// result gathers what one write leads to.
+type result struct {
+	tx         *journal.Tx
+	now, began time.Time
+	done       int
+	retries    int
+	reason     string
+	offsets    []uint64
+}
+
+func (d *Dispatcher) count(res *result, it *item, o journal.Outcome) {
+	res.tx.Count(it.meta.Row(journal.ScopeSink, d.o.SinkName, d.o.Pipeline, o), 1)
+}
+
+func (d *Dispatcher) outcome(res *result, it *item, o sdk.Outcome) {
+	switch o.Kind {
+	case sdk.OutcomeDone, sdk.OutcomeDuplicate:
+		if it.maybe && o.Kind == sdk.OutcomeDone && d.o.Idempotency == sdk.NotIdempotent {
+			d.count(res, it, journal.PossiblyTwice)
+		}
+		d.count(res, it, journal.Delivered)
+		res.done++
+		res.offsets = append(res.offsets, it.entry.Offset)
+		d.win.resolve(it)
+		d.okAt = res.now
+	case sdk.OutcomeRejected:
+		d.deadLetter(res, it, o.Code, o.Reason)
+		d.okAt = res.now // the sink is there: it said no
+	case sdk.OutcomeUnknown:
+		it.maybe = true
+		d.retryItem(res, it, o.Reason, o.Wait)
+	case sdk.OutcomeRetry:
+		d.retryItem(res, it, o.Reason, o.Wait)
+	}
+}
+
+// retryItem has an item tried again, after what the sink asked for or full jitter.
+func (d *Dispatcher) retryItem(res *result, it *item, reason string, wait time.Duration) {
+	it.attempts++
+	it.reason = reason
+	if it.failedAt.IsZero() {
+		it.failedAt = res.now
+	}
+	if wait <= 0 {
+		wait = jitter(it.attempts, d.o.MaxBackoff)
+	}
+	it.notBefore = res.now.Add(wait)
+	res.retries++
+	res.reason = reason
+}
+
+// jitter is a random wait up to 100 ms doubled with each attempt, up to limit.
+func jitter(attempt int, limit time.Duration) time.Duration {
+	return rand.N(min(limit, 100*time.Millisecond<<min(attempt-1, 20))) + time.Millisecond
+}
+
+// failed handles a failure of the destination as a whole: nothing took effect.
+func (d *Dispatcher) failed(res *result, batch []*item, f *sdk.Failure) {
+	until := d.brk.open(res.now, f)
+	d.setState("paused", f.Error(), until)
+	d.o.Log.Warn().Str("class", string(f.Class)).Str("code", f.Code).AnErr("cause", f.Err).
+		Int("events", len(batch)).Int64("wait_ms", until.Sub(res.now).Milliseconds()).Msg("sink paused")
+}
+
+// unknown handles a batch that failed without a word: each of its events may
+// have taken effect, and one of them may be the reason.
+func (d *Dispatcher) unknown(res *result, batch []*item, err error) {
+	for _, it := range batch {
+		it.maybe = true
+	}
+	if len(batch) > 1 {
+		batch[0].attempts++
+		if !d.sticky(batch) {
+			d.limit = (len(batch) + 1) / 2
+		}
+		until := d.brk.pause(res.now)
+		d.setState("paused", err.Error(), until)
+		d.o.Log.Warn().Err(err).Int("events", len(batch)).Int("next_batch", d.limit).Msg("batch failed whole, trying smaller ones")
+		return
+	}
+	it := batch[0]
+	it.solo = true
+	d.retryItem(res, it, err.Error(), 0)
+	if it.attempts >= d.o.PoisonAttempts && d.okAt.After(it.failedAt) {
+		d.deadLetter(res, it, "write_failed", err.Error())
+		res.retries--
+		return
+	}
+	if !d.okAt.After(it.failedAt) {
+		// Nobody got through since: it may well be the destination.
+		until := d.brk.open(res.now, &sdk.Failure{Class: sdk.Transient, Err: err})
+		d.setState("paused", err.Error(), until)
+	}
+	d.o.Log.Warn().Err(err).Uint64("offset", it.entry.Offset).Int("attempt", it.attempts).Msg("event failed alone, will retry")
+}
+
+func (d *Dispatcher) deadLetter(res *result, it *item, code, reason string) {
+	dl := &journal.DeadLetter{
+		State: journal.DeadOpen, Pipeline: d.o.Pipeline, Sink: d.o.SinkName, Code: code, Reason: reason,
+		Attempts: it.attempts + 1, FirstAt: res.now.UTC(), LastAt: res.now.UTC(), Staged: it.entry.Offset,
+		Event: slices.Clone(it.entry.Body), Row: it.meta.Row(journal.ScopeSink, d.o.SinkName, d.o.Pipeline, 0),
+	}
+	if !it.failedAt.IsZero() {
+		dl.FirstAt = it.failedAt.UTC()
+	}
+	if e, err := staged.Event(it.entry.Body); err == nil {
+		dl.EventID, dl.MessageID, dl.Source = e.ID.String(), e.MessageID, e.Source
+		dl.RawOffset, dl.RawIndex = e.RawOffset, e.RawIndex
+	}
+	res.tx.DeadLetter(dl)
+	d.count(res, it, journal.DeadLettered)
+	d.win.resolve(it)
+}
+
+// settle commits the outcomes with the cursor (I7, I9). Where a lost commit
+// would repeat an effect it is synced first (rule 4).
+func (d *Dispatcher) settle(res *result) error {
+	tx, durability := d.o.Journal.Begin(), journal.Lazy
+	if res != nil {
+		tx.Discard()
+		tx = res.tx
+		if !d.keyed() {
+			durability = journal.Durable
+		}
+		if res.done > 0 {
+			tx.Batch(d.cursor, res.offsets[0], encodeBatch(res))
+		}
+	}
+	off := d.win.settle()
+	p := progress{done: d.win.doneAbove()}
+	tx.SetCursor(d.cursor, journal.Cursor{Offset: off, Extra: p.encode()})
+	return tx.Commit(durability)
+}
+
+// Batch is what is remembered of a write, for explain.
+type Batch struct {
+	At      time.Time `json:"at"`
+	Took    int64     `json:"took_us"`
+	Last    uint64    `json:"last"` // offset of the last event done
+	Events  int       `json:"events"`
+	Skipped []uint64  `json:"skipped,omitempty"` // offsets between first and last that were not done
+}
+
+func encodeBatch(res *result) []byte {
+	b := Batch{
+		At: res.now.UTC(), Took: res.now.Sub(res.began).Microseconds(), Last: res.offsets[len(res.offsets)-1], Events: res.done,
+	}
+	v, _ := json.Marshal(b) // cannot fail: plain fields
+	return v
+}
