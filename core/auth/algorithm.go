@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -30,7 +31,11 @@ func compileAlgorithm(name, hash string, keys [][]byte) (algorithm, error) {
 			return nil, err
 		}
 		if name == "digest" {
-			return &digestAlgorithm{mac: newDigest(h), secrets: keys}, nil
+			a := &digestAlgorithm{mac: newDigest(h)}
+			for _, k := range keys {
+				a.secrets = append(a.secrets, bytes.Clone(k))
+			}
+			return a, nil
 		}
 		macs := make(hmacAlgorithm, 0, len(keys))
 		for _, k := range keys {
@@ -106,7 +111,7 @@ func compileEd25519(keys [][]byte) (algorithm, error) {
 		if len(k) != ed25519.PublicKeySize {
 			return nil, fmt.Errorf("keys[%d]: an ed25519 public key has %d bytes, not %d", i, ed25519.PublicKeySize, len(k))
 		}
-		a = append(a, ed25519.PublicKey(k))
+		a = append(a, ed25519.PublicKey(bytes.Clone(k)))
 	}
 	return a, nil
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
@@ -43,6 +44,7 @@ type mac struct {
 }
 
 func newHMAC(h hashFunc, key []byte) *mac {
+	key = bytes.Clone(key) // it is read again whenever the pool runs dry
 	return &mac{size: h.size, pool: sync.Pool{New: func() any { return hmac.New(h.make, key) }}}
 }
 

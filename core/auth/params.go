@@ -61,7 +61,10 @@ func parseParams(list []param, buf, raw []byte, malformed reason) ([]param, []by
 		if len(list) == maxParams {
 			return list, buf, tooManyParameters
 		}
-		rawKey, rawValue, _ := bytes.Cut(item, []byte{'='})
+		rawKey, rawValue := item, []byte(nil)
+		if eq := bytes.IndexByte(item, '='); eq >= 0 {
+			rawKey, rawValue = item[:eq], item[eq+1:]
+		}
 		var p param
 		var ok bool
 		if p.key, buf, ok = unescape(buf, rawKey); !ok {
@@ -77,11 +80,16 @@ func parseParams(list []param, buf, raw []byte, malformed reason) ([]param, []by
 
 // unescape decodes raw at the end of buf, or returns raw if it is plain.
 func unescape(buf, raw []byte) (text, grown []byte, ok bool) {
-	if bytes.IndexByte(raw, '%') < 0 && bytes.IndexByte(raw, '+') < 0 {
+	plain := 0 // most texts are plain, and short
+	for plain < len(raw) && raw[plain] != '%' && raw[plain] != '+' {
+		plain++
+	}
+	if plain == len(raw) {
 		return raw, buf, true
 	}
 	at := len(buf)
-	for i := 0; i < len(raw); i++ {
+	buf = append(buf, raw[:plain]...)
+	for i := plain; i < len(raw); i++ {
 		switch raw[i] {
 		case '+':
 			buf = append(buf, ' ')
