@@ -12,8 +12,12 @@ const maxSuggest = 64
 // letters. It returns "" if there is none. Among equals the first in
 // alphabetical order wins, so that the answer doesn't depend on the order of
 // candidates.
-func Suggest(word string, candidates []string) string {
-	best, bestDistance := "", maxDistance+1
+func Suggest(word string, candidates []string) string { return Closest(word, candidates, maxDistance) }
+
+// Closest is Suggest within a smaller number of edits.
+func Closest(word string, candidates []string, within int) string {
+	within = min(within, maxDistance)
+	best, bestDistance := "", within+1
 	for _, c := range candidates {
 		if c == word || c == "" {
 			continue
@@ -26,7 +30,7 @@ func Suggest(word string, candidates []string) string {
 			best, bestDistance = c, d
 		}
 	}
-	if bestDistance > maxDistance {
+	if bestDistance > within {
 		return ""
 	}
 	return best

@@ -18,7 +18,8 @@ const (
 	maxDepth = 200
 )
 
-// CompileBool compiles a condition. The result is nil if the list has errors.
+// CompileBool compiles a condition. The result is nil if the list has errors,
+// or if a static value that it uses isn't known.
 func CompileBool(e hcl.Expression, s Scope) (*Bool, diag.List) {
 	c := compiler{scope: s}
 	n := c.compile(e)
@@ -26,18 +27,18 @@ func CompileBool(e hcl.Expression, s Scope) (*Bool, diag.List) {
 		n = c.bad(n.rng, diag.AlwaysFalse, "the condition is null", "Null doesn't hold, so this condition never would. Write true or false.")
 	}
 	n = c.wantBool(n)
-	if c.diags.HasErrors() {
+	if n.bad || c.diags.HasErrors() {
 		return nil, c.diags
 	}
 	return &Bool{eval: n.condition()}, c.diags
 }
 
 // CompileString compiles a value that is used as text. The result is nil if the
-// list has errors.
+// list has errors, or if a static value that it uses isn't known.
 func CompileString(e hcl.Expression, s Scope) (*String, diag.List) {
 	c := compiler{scope: s}
 	n := c.wantText(c.compile(e))
-	if c.diags.HasErrors() {
+	if n.bad || c.diags.HasErrors() {
 		return nil, c.diags
 	}
 	return &String{eval: n.text()}, c.diags
@@ -144,7 +145,10 @@ func (c *compiler) constant(v cty.Value, rng hcl.Range) node {
 		n := node{kind: kindList, rng: rng}
 		for it := v.ElementIterator(); it.Next(); {
 			_, item := it.Element()
-			e := c.compileStatic(item, rng)
+			if !item.IsNull() && !item.Type().IsPrimitiveType() {
+				return c.bad(rng, diag.WrongType, "a list within a list", "Lists in event expressions contain strings, numbers and bools.")
+			}
+			e := c.constant(item, rng)
 			n.list = append(n.list, e)
 			n.bad = n.bad || e.bad
 		}
@@ -153,22 +157,12 @@ func (c *compiler) constant(v cty.Value, rng hcl.Range) node {
 	return c.bad(rng, diag.WrongType, "an object can't be used in an event expression", "Use one of its attributes.")
 }
 
-// compileStatic is constant with the caps of compile.
-func (c *compiler) compileStatic(v cty.Value, rng hcl.Range) node {
-	if v.ContainsMarked() || (v.IsKnown() && !v.IsNull() && !v.Type().IsPrimitiveType()) {
-		return c.bad(rng, diag.WrongType, "a list within a list", "Lists in event expressions contain strings, numbers and bools.")
-	}
-	return c.constant(v, rng)
-}
-
 func (c *compiler) numberConstant(f *big.Float, rng hcl.Range) node {
 	n, _ := f.Float64()
-	back := new(big.Float).SetPrec(f.Prec()).SetFloat64(0)
-	if f.IsInf() || isInf(n) {
+	if isInf(n) {
 		return c.bad(rng, diag.InvalidExpression, "number is too large", "Numbers are 64-bit floats.")
 	}
-	back.SetFloat64(n)
-	if f.IsInt() && back.Cmp(f) != 0 {
+	if f.IsInt() && new(big.Float).SetFloat64(n).Cmp(f) != 0 {
 		return c.bad(rng, diag.InvalidExpression, "number has too many digits",
 			"Integers are exact up to 9007199254740992. Put quotes around an id to compare it as text.")
 	}

@@ -1,0 +1,302 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/patchbay-io/patchbay/core/diag"
+	"github.com/patchbay-io/patchbay/core/expr"
+)
+
+// loadPipelines reads the pipeline blocks, once everything that they refer to
+// is known.
+func (l *loader) loadPipelines(blocks []*hclsyntax.Block) {
+	for _, block := range blocks {
+		if !l.name(block, 1, `pipeline "NAME" { ... }`) {
+			continue
+		}
+		name := block.Labels[0]
+		if !l.unique("pipeline."+name, block) {
+			continue
+		}
+		l.pipelines[name] = block.DefRange()
+		l.cfg.Pipelines = append(l.cfg.Pipelines, l.pipeline(block))
+	}
+}
+
+func (l *loader) pipeline(block *hclsyntax.Block) *Pipeline {
+	b := l.body(block, blockContext(block))
+	p := &Pipeline{Name: block.Labels[0], Range: block.DefRange()}
+	p.From = references(b, b.require("from", "Write from = [source.TYPE.NAME]."), "source", l.sources)
+	p.To = references(b, b.require("to", "Write to = [sink.TYPE.NAME]."), "sink", l.sinks)
+	for _, kind := range []string{KindDedup, KindNormalize, KindEnrich, KindFilter, KindRoute} {
+		b.takeBlocks(kind)
+	}
+	b.done()
+	seen := map[string]bool{}
+	for _, nested := range block.Body.Blocks {
+		if slices.Contains(b.blocks, nested.Type) {
+			p.Stages = append(p.Stages, l.stage(p, b, nested, seen))
+		}
+	}
+	return p
+}
+
+// references reads a list of references to blocks of one kind.
+func references[T any](b *body, a *hclsyntax.Attribute, kind string, all map[string]*T) []*T {
+	if a == nil {
+		return nil
+	}
+	usage := fmt.Sprintf("Write %s = [%s.TYPE.NAME].", a.Name, kind)
+	exprs, diags := hcl.ExprList(a.Expr)
+	if diags.HasErrors() {
+		b.report(diag.WrongType, a.Expr.Range(), fmt.Sprintf("%q must be a list", a.Name), usage)
+		return nil
+	}
+	if len(exprs) == 0 {
+		b.report(diag.MissingArgument, a.Expr.Range(), fmt.Sprintf("%q is empty", a.Name), usage)
+	}
+	var out []*T
+	for _, e := range exprs {
+		target := reference(b, e, kind, all)
+		if target == nil {
+			continue
+		}
+		if slices.Contains(out, target) {
+			b.report(diag.DuplicateName, e.Range(), "the same "+kind+" twice", "Name it once.")
+			continue
+		}
+		out = append(out, target)
+	}
+	return out
+}
+
+// reference reads one reference; nil means that it has been reported.
+func reference[T any](b *body, e hcl.Expression, kind string, all map[string]*T) *T {
+	rng := e.Range()
+	t, diags := hcl.AbsTraversalForExpr(e)
+	var parts []string
+	for _, step := range t {
+		switch s := step.(type) {
+		case hcl.TraverseRoot:
+			parts = append(parts, s.Name)
+		case hcl.TraverseAttr:
+			parts = append(parts, s.Name)
+		}
+	}
+	if diags.HasErrors() || len(parts) != len(t) || len(t) != 3 || parts[0] != kind {
+		wrong := strings.Join(parts, ".")
+		suggestion := diag.Suggest(wrong, keys(kind, all))
+		b.l.suggest(diag.Error, diag.UnknownReference, rng, b.context, "not a reference to a "+kind,
+			fmt.Sprintf("Write %s.TYPE.NAME, without quotes.", kind), suggestion)
+		return nil
+	}
+	address := parts[1] + "." + parts[2]
+	if target, ok := all[address]; ok {
+		b.l.used[kind+"."+address] = true
+		return target
+	}
+	detail := fmt.Sprintf("No %s of type %q is configured.", kind, parts[1])
+	if slices.ContainsFunc(slices.Collect(maps.Keys(all)), func(a string) bool { return strings.HasPrefix(a, parts[1]+".") }) {
+		detail = fmt.Sprintf("No %s of type %q has the name %q.", kind, parts[1], parts[2])
+	}
+	b.l.suggest(diag.Error, diag.UnknownReference, rng, b.context, fmt.Sprintf("unknown %s %q", kind, address), detail,
+		diag.Suggest(kind+"."+address, keys(kind, all)))
+	return nil
+}
+
+func keys[T any](kind string, all map[string]*T) []string {
+	var out []string
+	for _, address := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, kind+"."+address)
+	}
+	return out
+}
+
+// stage reads one stage.
+func (l *loader) stage(p *Pipeline, outer *body, block *hclsyntax.Block, seen map[string]bool) Stage {
+	s := Stage{Kind: block.Type, Range: block.DefRange()}
+	b := l.body(block, outer.context+", "+stageContext(block))
+	labelled := s.Kind == KindEnrich || s.Kind == KindRoute
+	switch {
+	case labelled && l.name(block, 1, fmt.Sprintf("%s %q { ... }", s.Kind, "NAME")):
+		s.Label = block.Labels[0]
+	case !labelled && len(block.Labels) > 0:
+		b.report(diag.WrongLabels, block.LabelRanges[0], s.Kind+" has no label", "Write "+s.Kind+" { ... }.")
+	}
+	key := s.Kind + " " + s.Label
+	if seen[key] && s.Kind != KindFilter && (s.Label != "" || !labelled) {
+		b.report(diag.DuplicateName, s.Range, "duplicate stage "+strings.TrimSpace(key), "A pipeline has one of it.")
+	}
+	seen[key] = true
+	switch s.Kind {
+	case KindDedup:
+		s.Dedup = l.dedup(p, b)
+	case KindNormalize:
+		s.Normalize = l.normalize(b)
+	case KindEnrich:
+		s.Enrich = l.enrich(b)
+	case KindFilter:
+		s.Filter = &Filter{When: l.condition(b)}
+	case KindRoute:
+		s.Route = &Route{
+			When: l.condition(b),
+			To:   references(b, b.require("to", "Write to = [sink.TYPE.NAME]."), "sink", l.sinks),
+		}
+	}
+	b.done()
+	return s
+}
+
+func stageContext(b *hclsyntax.Block) string {
+	if len(b.Labels) > 0 {
+		return blockContext(b)
+	}
+	return "stage " + b.Type
+}
+
+func (l *loader) dedup(p *Pipeline, b *body) *Dedup {
+	d := &Dedup{Window: b.duration("window", defaultWindow)}
+	rng := b.header
+	if a := b.syn.Attributes["window"]; a != nil {
+		rng = a.Expr.Range()
+	}
+	for _, s := range p.From {
+		horizon := time.Duration(s.Info.GetSource().GetRetryHorizonMs()) * time.Millisecond
+		if d.Window < horizon {
+			l.warn(diag.WindowTooShort, rng, b.context, fmt.Sprintf("the dedup window is shorter than source %q may repeat requests", s.Address),
+				fmt.Sprintf("%s repeats unacknowledged requests for up to %s; a repetition after the window counts as a new event.", upperFirst(s.Type), hours(horizon)))
+		}
+	}
+	return d
+}
+
+// hours writes a duration without its zeros.
+func hours(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func (l *loader) normalize(b *body) *Normalize {
+	name, rng := b.text("mapping", "")
+	n := &Normalize{}
+	if !rng.Empty() {
+		n.Mapping, _ = l.confined(b, name, rng)
+	}
+	return n
+}
+
+// scope is what expressions of a stage may refer to.
+func (l *loader) scope(b *body) expr.Scope {
+	return expr.Scope{Context: b.context, Static: map[string]cty.Value{"var": l.varObject}}
+}
+
+func (l *loader) condition(b *body) *expr.Bool {
+	a := b.require("when", `Write a condition, for instance when = event.event_type != "queued".`)
+	if a == nil {
+		return nil
+	}
+	when, diags := expr.CompileBool(a.Expr, l.scope(b))
+	l.diags = append(l.diags, diags...)
+	return when
+}
+
+func (l *loader) enrich(b *body) *Enrich {
+	e := &Enrich{}
+	if a := b.require("lookup", "Write lookup = lookup.csv.NAME."); a != nil {
+		e.Lookup = reference(b, a.Expr, "lookup", l.lookups)
+	}
+	if a := b.require("key", "Write what to look up, for instance key = event.campaign_id."); a != nil {
+		key, diags := expr.CompileString(a.Expr, l.scope(b))
+		l.diags = append(l.diags, diags...)
+		e.Key = key
+	}
+	if a := b.require("set", "Write what to set, for instance set = { region = found.region }."); a != nil {
+		e.Set = l.assignments(b, a, e.Lookup)
+	}
+	return e
+}
+
+func (l *loader) assignments(b *body, a *hclsyntax.Attribute, lookup *Lookup) []Assignment {
+	pairs, diags := hcl.ExprMap(a.Expr)
+	if diags.HasErrors() || len(pairs) == 0 {
+		b.report(diag.WrongType, a.Expr.Range(), `"set" must name what to set`, "Write set = { region = found.region }.")
+		return nil
+	}
+	scope := l.scope(b)
+	scope.Found = true
+	if lookup != nil {
+		scope.Columns = lookup.Columns
+	}
+	var out []Assignment
+	seen := map[string]bool{}
+	for _, pair := range pairs {
+		value, diags := expr.CompileString(pair.Value, scope)
+		l.diags = append(l.diags, diags...)
+		as, ok := l.target(b, pair.Key)
+		if !ok {
+			continue
+		}
+		if seen[as.Field] {
+			b.report(diag.DuplicateName, as.Range, quote(as.Field)+" is set twice", "The second value would hide the first.")
+			continue
+		}
+		seen[as.Field] = true
+		as.Value = value
+		out = append(out, as)
+	}
+	return out
+}
+
+// attributePattern is what an attribute that enrichment sets may be called: a
+// name that every sink can make a column or a key of.
+var attributePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+
+// assignable lists the canonical fields that enrichment may set: what says
+// who and why, never what happened or where it came from.
+func assignable() []string {
+	return []string{"conversation_id", "customer_id", "campaign_id", "account", "error_reason", "recipient", "sender"}
+}
+
+// target reads what an assignment sets.
+func (l *loader) target(b *body, key hcl.Expression) (Assignment, bool) {
+	rng := key.Range()
+	syn, _ := key.(hclsyntax.Expression)
+	name, ok := literalKey(syn)
+	if !ok {
+		b.report(diag.UnsupportedSyntax, rng, "a name must be written out", "Names of fields and attributes can't be computed.")
+		return Assignment{}, false
+	}
+	as := Assignment{Field: name, Range: rng}
+	switch {
+	case slices.Contains(assignable(), name):
+		return as, true
+	case slices.Contains(expr.Fields(), name):
+		b.report(diag.NotAssignable, rng, quote(name)+" can't be set by enrichment",
+			"It may set "+list(assignable())+" and any attribute.")
+		return as, false
+	case !attributePattern.MatchString(name):
+		b.report(diag.InvalidValue, rng, quote(name)+" is not a name for an attribute", "A name starts with a letter and has up to 63 letters, digits and _.")
+		return as, false
+	}
+	as.Attribute = true
+	if near := diag.Closest(name, expr.Fields(), 1); near != "" {
+		l.suggest(diag.Warning, diag.ProbableTypo, rng, b.context, fmt.Sprintf("%q is set as an attribute", name),
+			"There is no field of that name.", near)
+	}
+	return as, true
+}

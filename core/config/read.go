@@ -1,0 +1,241 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/patchbay-io/patchbay/core/diag"
+)
+
+// The limits of input, applied before it is parsed (I12): HCL's parser has none.
+const (
+	maxFileBytes = 4 << 20
+	maxFiles     = 1000
+	maxNesting   = 200
+	maxOperators = 1000 // side by side: the parser nests them
+)
+
+// list returns the names of the directory's configuration files in order.
+func (l *loader) list() []string {
+	entries, err := os.ReadDir(l.cfg.Dir)
+	if err != nil {
+		l.noPlace(diag.FileUnreadable, fmt.Sprintf("can't read directory %q", l.cfg.Dir), cause(err))
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		n := e.Name()
+		if e.IsDir() || strings.HasPrefix(n, ".") || !strings.HasSuffix(n, ".hcl") || strings.HasSuffix(n, ".test.hcl") {
+			continue
+		}
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	if len(names) == 0 {
+		l.noPlace(diag.Empty, fmt.Sprintf("no configuration in %q", l.cfg.Dir), "A configuration is a directory with files whose names end in .hcl.")
+	}
+	if len(names) > maxFiles {
+		l.noPlace(diag.FileTooLarge, "too many files", fmt.Sprintf("A directory may hold %d configuration files.", maxFiles))
+		names = nil
+	}
+	return names
+}
+
+func (l *loader) noPlace(code diag.Code, summary, detail string) {
+	l.diags = append(l.diags, diag.Diagnostic{Code: code, Summary: summary, Detail: detail})
+}
+
+// cause is an error of the file system without the path, which the message has.
+func cause(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return upperFirst(err.Error()) + "."
+}
+
+// parse reads and parses one file. It returns nil if nothing of it can be used.
+func (l *loader) parse(name string) *hclsyntax.Body {
+	display := l.display(name)
+	data, err := readConfined(l.cfg.Dir, name, maxFileBytes)
+	if err != nil {
+		code := diag.FileUnreadable
+		if errors.Is(err, errTooLarge) {
+			code = diag.FileTooLarge
+		}
+		l.noPlace(code, fmt.Sprintf("can't read %q", display), cause(err))
+		l.broken[display] = true
+		return nil
+	}
+	l.cfg.Files[display] = data
+	if d, ok := precheck(data, display); !ok {
+		l.diags = append(l.diags, d)
+		l.broken[display] = true
+		return nil
+	}
+	file, diags := hclsyntax.ParseConfig(data, display, hcl.InitialPos)
+	for _, d := range diags {
+		if d.Severity == hcl.DiagError {
+			l.broken[display] = true
+		}
+		l.diags = append(l.diags, syntaxProblem(d))
+	}
+	body, ok := file.Body.(*hclsyntax.Body)
+	if !ok {
+		return nil
+	}
+	return body
+}
+
+// maxSyntaxText bounds what is repeated of the parser's messages.
+const maxSyntaxText = 600
+
+// syntaxProblem turns a finding of HCL's parser into one of ours.
+func syntaxProblem(d *hcl.Diagnostic) diag.Diagnostic {
+	out := diag.Diagnostic{
+		Code: diag.Syntax, Summary: lowerFirst(strings.TrimSuffix(d.Summary, ".")), Detail: shorten(d.Detail, maxSyntaxText), Subject: d.Subject,
+	}
+	if d.Severity == hcl.DiagWarning {
+		out.Severity = diag.Warning
+	}
+	switch d.Summary {
+	case "Attribute redefined":
+		out.Code, out.Summary = diag.DuplicateName, "argument set twice"
+	case "Invalid single-argument block definition":
+		out.Summary = "several arguments in a block on one line"
+		out.Detail = "A block on one line holds at most one argument. Give each argument a line of its own between { and }."
+	}
+	return out
+}
+
+var errTooLarge = errors.New("the file is too large")
+
+// readConfined reads a regular file that lies within dir, links included.
+func readConfined(dir, name string, limit int64) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	info, err := root.Stat(name) // before opening: opening a pipe would block
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, errTooLarge
+	}
+	return data, nil
+}
+
+// precheck refuses what the parser must not see.
+func precheck(data []byte, filename string) (diag.Diagnostic, bool) {
+	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
+		return diag.Diagnostic{
+			Code: diag.BadEncoding, Summary: "the file starts with a byte order mark", Detail: "Save it as UTF-8 without one.",
+			Subject: &hcl.Range{Filename: filename, Start: hcl.InitialPos, End: hcl.Pos{Line: 1, Column: 1, Byte: 3}},
+		}, false
+	}
+	if !utf8.Valid(data) {
+		at := invalidByte(data)
+		return diag.Diagnostic{
+			Code: diag.BadEncoding, Summary: "the file is not UTF-8", Detail: fmt.Sprintf("Byte 0x%02x can't stand here. Save the file as UTF-8.", data[at.Byte]),
+			Subject: &hcl.Range{Filename: filename, Start: at, End: hcl.Pos{Line: at.Line, Column: at.Column + 1, Byte: at.Byte + 1}},
+		}, false
+	}
+	return checkNesting(data, filename)
+}
+
+func invalidByte(data []byte) hcl.Pos {
+	pos := hcl.InitialPos
+	for pos.Byte < len(data) {
+		r, size := utf8.DecodeRune(data[pos.Byte:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		pos.Byte += size
+		pos.Column++
+		if r == '\n' {
+			pos.Line, pos.Column = pos.Line+1, 1
+		}
+	}
+	return pos
+}
+
+// level is an open bracket, and how many operators stand in it since the last
+// separator.
+type level struct {
+	braces    bool // newlines separate what is in it
+	operators int
+}
+
+// checkNesting counts brackets and operators as the parser would nest them.
+func checkNesting(data []byte, filename string) (diag.Diagnostic, bool) {
+	tokens, _ := hclsyntax.LexConfig(data, filename, hcl.InitialPos) // the parser reports what is wrong with them
+	stack := []level{{braces: true}}
+	for _, t := range tokens {
+		top := &stack[len(stack)-1]
+		switch t.Type {
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote,
+			hclsyntax.TokenOHeredoc, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			// These also chain without nesting: a[0][0], %{if}%{if}.
+			top.operators++
+			stack = append(stack, level{braces: t.Type == hclsyntax.TokenOBrace})
+		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote,
+			hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
+			if len(stack) > 1 {
+				stack = stack[:len(stack)-1]
+			}
+		case hclsyntax.TokenNewline:
+			if top.braces {
+				top.operators = 0
+			}
+		case hclsyntax.TokenComma:
+			top.operators = 0
+		default:
+			if isOperator(t.Type) {
+				top.operators++
+			}
+		}
+		if len(stack) > maxNesting || stack[len(stack)-1].operators > maxOperators {
+			rng := t.Range
+			return diag.Diagnostic{
+				Code: diag.TooDeep, Summary: "nested too deeply", Subject: &rng,
+				Detail: fmt.Sprintf("Brackets and blocks may be nested %d deep, with %d operators side by side.", maxNesting, maxOperators),
+			}, false
+		}
+	}
+	return diag.Diagnostic{}, true
+}
+
+func isOperator(t hclsyntax.TokenType) bool {
+	switch t {
+	case hclsyntax.TokenStar, hclsyntax.TokenSlash, hclsyntax.TokenPlus, hclsyntax.TokenMinus, hclsyntax.TokenPercent,
+		hclsyntax.TokenEqualOp, hclsyntax.TokenNotEqual, hclsyntax.TokenLessThan, hclsyntax.TokenLessThanEq,
+		hclsyntax.TokenGreaterThan, hclsyntax.TokenGreaterThanEq, hclsyntax.TokenAnd, hclsyntax.TokenOr,
+		hclsyntax.TokenBang, hclsyntax.TokenQuestion, hclsyntax.TokenColon:
+		return true
+	}
+	return false
+}

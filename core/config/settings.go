@@ -1,0 +1,109 @@
+package config
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/patchbay-io/patchbay/core/diag"
+)
+
+// The defaults of what may be left out.
+const (
+	defaultDataDir        = "data"
+	defaultListen         = "127.0.0.1:8080"
+	defaultAdminListen    = "127.0.0.1:9090"
+	defaultMaxBody        = 1 << 20
+	defaultMaxInFlight    = 64 << 20
+	defaultMaxConnections = 10000
+	defaultRetain         = 168 * time.Hour
+	defaultWindow         = 168 * time.Hour
+	defaultReload         = 10 * time.Second
+)
+
+// minBody is the smallest limit that still lets real requests in.
+const minBody = 1 << 10
+
+// loadSettings reads the blocks of which there is at most one.
+func (l *loader) loadSettings(blocks map[string][]*hclsyntax.Block) {
+	l.patchbay(l.single(blocks["patchbay"], "patchbay"))
+	receiverListen := l.receiver(l.single(blocks["receiver"], "receiver"))
+	l.admin(l.single(blocks["admin"], "admin"), receiverListen)
+	l.journal(l.single(blocks["journal"], "journal"))
+}
+
+// single returns the only block of a kind, or an empty one.
+func (l *loader) single(blocks []*hclsyntax.Block, kind string) *body {
+	var first *hclsyntax.Block
+	for _, b := range blocks {
+		if len(b.Labels) > 0 {
+			l.report(diag.WrongLabels, b.LabelRanges[0], kind, kind+" has no labels", "Write "+kind+" { ... }.")
+		}
+		if l.unique(kind, b) {
+			first = b
+		}
+	}
+	if first == nil {
+		return &body{l: l, syn: &hclsyntax.Body{}, context: kind}
+	}
+	return l.body(first, kind)
+}
+
+var versionPattern = regexp.MustCompile(
+	`^\s*(=|!=|>=|<=|>|<|~>)?\s*\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\s*,\s*(=|!=|>=|<=|>|<|~>)?\s*\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?)*\s*$`)
+
+func (l *loader) patchbay(b *body) {
+	version, rng := b.text("required_version", "")
+	if !rng.Empty() && !versionPattern.MatchString(version) {
+		b.report(diag.InvalidValue, rng, quote(version)+" is not a version constraint", `Write it as "~> 0.1" or ">= 0.1.2, < 1.0".`)
+		version = ""
+	}
+	l.cfg.RequiredVersion = version
+	dir, rng := b.text("data_dir", defaultDataDir)
+	if dir == "" {
+		b.report(diag.InvalidValue, rng, `"data_dir" is empty`, "Write the path of a directory.")
+		dir = defaultDataDir
+	}
+	l.cfg.DataDir = dir
+	b.done()
+}
+
+func (l *loader) receiver(b *body) hcl.Range {
+	r := &l.cfg.Receiver
+	var rng hcl.Range
+	r.Listen, rng = b.listen(defaultListen)
+	r.PublicURL = b.publicURL()
+	r.MaxBody = b.size("max_body", defaultMaxBody, minBody)
+	r.MaxInFlight = b.size("max_in_flight", max(defaultMaxInFlight, r.MaxBody), minBody)
+	r.MaxConnections = int(min(b.count("max_connections", defaultMaxConnections, 1), 1<<30))
+	r.HeaderTimeout = b.duration("header_timeout", 5*time.Second)
+	r.BodyTimeout = b.duration("body_timeout", 15*time.Second)
+	r.IdleTimeout = b.duration("idle_timeout", 60*time.Second)
+	r.WriteTimeout = b.duration("write_timeout", 10*time.Second)
+	if r.MaxInFlight < r.MaxBody {
+		b.report(diag.OutOfRange, b.header, `"max_in_flight" is smaller than "max_body"`, "A request of the largest size would never be accepted.")
+	}
+	b.done()
+	return rng
+}
+
+func (l *loader) admin(b *body, receiverListen hcl.Range) {
+	var rng hcl.Range
+	l.cfg.Admin.Listen, rng = b.listen(defaultAdminListen)
+	if l.cfg.Admin.Listen == l.cfg.Receiver.Listen && !freePort(l.cfg.Admin.Listen) {
+		if rng.Empty() {
+			rng = receiverListen
+		}
+		b.report(diag.InvalidValue, rng, "receiver and admin listen on the same address",
+			"The admin listener is not for the public. Give it another port.")
+	}
+	b.done()
+}
+
+func (l *loader) journal(b *body) {
+	l.cfg.Journal.Retain = b.duration("retain", defaultRetain)
+	l.cfg.Journal.MaxDisk = b.size("max_disk", 0, 64<<20)
+	b.done()
+}
