@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -373,8 +374,8 @@ func (s *sinkServer[C]) Open(ctx context.Context, r *wire.ConfigureRequest) (*wi
 	if c, ok := s.s.(ConfigChecker[C]); ok && err == nil {
 		err = c.Check(cfg)
 	}
-	if err == nil && !r.CheckOnly {
-		err = s.s.Open(ctx, cfg)
+	if !r.CheckOnly && onlyWarnings(err) {
+		err = errors.Join(err, s.s.Open(ctx, cfg))
 	}
 	ps, rest := problems(err)
 	out := &wire.OpenSinkResponse{Diagnostics: wireDiagnostics(ps)}
@@ -382,6 +383,18 @@ func (s *sinkServer[C]) Open(ctx context.Context, r *wire.ConfigureRequest) (*wi
 		out.Failure = wireFailure(rest)
 	}
 	return out, nil
+}
+
+// onlyWarnings reports whether err, of a check, lets the sink open. It must, or a
+// sink with a warning would count as open without ever having been opened.
+func onlyWarnings(err error) bool {
+	ps, rest := problems(err)
+	for _, p := range ps {
+		if !p.Warning {
+			return false
+		}
+	}
+	return rest == nil
 }
 
 func wireFailure(err error) *wire.Failure {
