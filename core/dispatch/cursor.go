@@ -4,12 +4,22 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/patchbay-io/patchbay/core/journal"
 )
 
 // CursorName is the name of the cursor of a pipeline's sink.
 func CursorName(pipeline, sink string) string { return "sink/" + pipeline + "/" + sink }
+
+// ParseCursorName reads what CursorName wrote.
+func ParseCursorName(name string) (pipeline, sink string, ok bool) {
+	rest, ok := strings.CutPrefix(name, "sink/")
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, "/")
+}
 
 // progress is a cursor's Extra: what is done above its offset, and the batch
 // that was about to be written.

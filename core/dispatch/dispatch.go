@@ -48,12 +48,17 @@ type Options struct {
 	Now            func() time.Time
 }
 
+// The states of a Dispatcher.
+const (
+	Running  = "running"
+	Retrying = "retrying" // some events wait for another attempt
+	Paused   = "paused"   // the breaker is open
+)
+
 // Status is a Dispatcher's state for people.
 type Status struct {
 	Pipeline string `json:"pipeline"`
 	Sink     string `json:"sink"`
-	// State is running, retrying (some events wait for another attempt) or
-	// paused (the breaker is open).
 	State   string    `json:"state"`
 	Cursor  uint64    `json:"cursor"`
 	Backlog uint64    `json:"backlog"` // entries not settled yet, notes included
@@ -101,7 +106,7 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{o: o, cursor: CursorName(o.Pipeline, o.SinkName), limit: o.MaxEvents, redo: make(chan redo)}
 	d.brk.max = o.MaxBackoff
-	d.status = Status{Pipeline: o.Pipeline, Sink: o.SinkName, State: "running", Since: o.Now()}
+	d.status = Status{Pipeline: o.Pipeline, Sink: o.SinkName, State: Running, Since: o.Now()}
 	if _, known := o.Journal.Cursors()[d.cursor]; !known {
 		tx := o.Journal.Begin()
 		tx.SetCursor(d.cursor, journal.Cursor{Offset: o.Staged.Tail()})
@@ -353,9 +358,9 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 		d.plan = batch
 	}
 	if res.retries == 0 && err == nil {
-		d.setState("running", "", time.Time{})
+		d.setState(Running, "", time.Time{})
 	} else if err == nil {
-		d.setState("retrying", res.reason, time.Time{})
+		d.setState(Retrying, res.reason, time.Time{})
 	}
 	return d.settle(res)
 }
@@ -438,7 +443,7 @@ func jitter(attempt int, limit time.Duration) time.Duration {
 // failed handles a failure of the destination as a whole: nothing took effect.
 func (d *Dispatcher) failed(res *result, batch []*item, f *sdk.Failure) {
 	until := d.brk.open(res.now, f)
-	d.setState("paused", f.Error(), until)
+	d.setState(Paused, f.Error(), until)
 	d.o.Log.Warn().Str("class", string(f.Class)).Str("code", f.Code).AnErr("cause", f.Err).
 		Int("events", len(batch)).Int64("wait_ms", until.Sub(res.now).Milliseconds()).Msg("sink paused")
 }
@@ -455,7 +460,7 @@ func (d *Dispatcher) unknown(res *result, batch []*item, err error) {
 			d.limit = (len(batch) + 1) / 2
 		}
 		until := d.brk.pause(res.now)
-		d.setState("paused", err.Error(), until)
+		d.setState(Paused, err.Error(), until)
 		d.o.Log.Warn().Err(err).Int("events", len(batch)).Int("next_batch", d.limit).Msg("batch failed whole, trying smaller ones")
 		return
 	}
@@ -470,7 +475,7 @@ func (d *Dispatcher) unknown(res *result, batch []*item, err error) {
 	if !d.okAt.After(it.failedAt) {
 		// Nobody got through since: it may well be the destination.
 		until := d.brk.open(res.now, &sdk.Failure{Class: sdk.Transient, Err: err})
-		d.setState("paused", err.Error(), until)
+		d.setState(Paused, err.Error(), until)
 	}
 	d.o.Log.Warn().Err(err).Uint64("offset", it.entry.Offset).Int("attempt", it.attempts).Msg("event failed alone, will retry")
 }

@@ -149,6 +149,9 @@ func (l *Log) chunkAt(it *pebble.Iterator) (*chunk, error) {
 // Name is the name the log was opened with.
 func (l *Log) Name() string { return l.name }
 
+// Number is the log's number in this store, the same for ever.
+func (l *Log) Number() uint32 { return l.id }
+
 // Tail is the offset after the last entry that is on stable storage.
 func (l *Log) Tail() uint64 { return l.tail.Load() }
 

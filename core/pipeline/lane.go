@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -18,9 +19,9 @@ type Options struct {
 	Pipeline string
 	Source   string // address, e.g. "twilio.support"
 	Provider string // the source's type
-	// Open says that the source authenticates nothing by choice; otherwise a
-	// request that was stored without authentication is a dead letter.
-	Open    bool
+	// Open reports whether the source authenticates nothing by choice; otherwise
+	// a request that was stored without authentication is a dead letter.
+	Open    func() bool
 	Journal *journal.Journal
 	Raw     *journal.Log
 	Staged  *journal.Log
@@ -49,6 +50,15 @@ type Lane struct {
 
 // CursorName is the name of the cursor of a lane.
 func CursorName(pipeline, source string) string { return "lane/" + pipeline + "/" + source }
+
+// ParseCursorName reads what CursorName wrote.
+func ParseCursorName(name string) (pipeline, source string, ok bool) {
+	rest, ok := strings.CutPrefix(name, "lane/")
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, "/")
+}
 
 // New returns a lane that Run will run.
 func New(o Options) *Lane {
@@ -257,4 +267,4 @@ func (l *Lane) step(tx *journal.Tx, p *parsed, only func(*sdk.Event) bool) error
 }
 
 // quarantined reports whether the request may not count yet.
-func (l *Lane) quarantined(o *origin) bool { return !o.delivery.Authenticated && !l.o.Open }
+func (l *Lane) quarantined(o *origin) bool { return !o.delivery.Authenticated && !l.o.Open() }

@@ -59,7 +59,9 @@ func (l *Lane) again(ctx context.Context, id uint64) error {
 	}
 	tx := l.o.Journal.Begin()
 	lane := *l
-	lane.o.Open = lane.o.Open || released
+	if released {
+		lane.o.Open = func() bool { return true }
+	}
 	lane.writer.o = &lane.o
 	kept := *p
 	kept.verdicts = nil // they have dead letters of their own

@@ -265,7 +265,9 @@ type instance struct {
 }
 
 // clientPlugin hands out the raw connection.
-type clientPlugin struct{ goplugin.NetRPCUnsupportedPlugin }
+type clientPlugin struct {
+	goplugin.NetRPCUnsupportedPlugin
+}
 
 func (clientPlugin) GRPCServer(*goplugin.GRPCBroker, *grpc.Server) error {
 	return errors.New("pluginhost: core serves no plugin")
@@ -330,17 +332,25 @@ func (i *instance) close() {
 	i.gp.Kill()
 }
 
-// Describe starts the plugin at spec.Path, asks what it serves, and stops it.
-func Describe(ctx context.Context, spec Spec) (*wire.DescribeResponse, error) {
+// Ask starts the plugin at spec.Path, asks it one question, and stops it.
+func Ask(ctx context.Context, spec Spec, question func(context.Context, *sdk.Client) error) error {
 	spec = New(spec).spec
 	inst, err := launch(&spec)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer inst.close()
 	ctx, cancel := context.WithTimeout(ctx, spec.StartTimeout)
 	defer cancel()
-	out, err := sdk.NewClient(inst.conn).Describe(ctx)
+	return question(ctx, sdk.NewClient(inst.conn))
+}
+
+// Describe starts the plugin at spec.Path, asks what it serves, and stops it.
+func Describe(ctx context.Context, spec Spec) (out *wire.DescribeResponse, err error) {
+	err = Ask(ctx, spec, func(ctx context.Context, c *sdk.Client) error {
+		out, err = c.Describe(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("describe %s: %w", spec.Path, err)
 	}

@@ -24,6 +24,8 @@ type Config struct {
 	// Quarantine stores requests that fail authentication, marked as such,
 	// instead of refusing them.
 	Quarantine bool
+	// Auth is nil while the source's plugin has not been configured: requests
+	// are then answered as under pressure.
 	Auth       *wire.Auth
 	Endpoint   *wire.Endpoint
 	Log        *journal.Log
@@ -68,6 +70,9 @@ type condition struct {
 }
 
 func newEndpoint(c Config, m *metrics) (*endpoint, error) {
+	if c.Auth == nil {
+		return &endpoint{Config: c, pressure: newAnswer(nil, http.StatusServiceUnavailable, time.Second), metrics: m.endpoint(c.Source)}, nil
+	}
 	v, err := auth.Compile(c.Auth)
 	if err != nil {
 		return nil, fmt.Errorf("receiver: source %s: %w", c.Source, err)

@@ -239,7 +239,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // check refuses what needs no body to be refused. 0 means go on.
 func (r *Receiver) check(e *endpoint, req *http.Request) int {
 	switch {
-	case r.draining.Load():
+	case r.draining.Load(), e.auth == nil:
 		return http.StatusServiceUnavailable
 	case !e.methods[req.Method] && !e.shakes(req.Method):
 		return http.StatusMethodNotAllowed

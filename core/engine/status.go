@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/patchbay-io/patchbay/core/admin"
+	"github.com/patchbay-io/patchbay/core/dispatch"
+	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/core/pluginhost"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Journal implements admin.Core.
+func (e *Engine) Journal() *journal.Journal { return e.journal }
+
+// Ready implements admin.Core: it reports whether every source can receive and
+// the journal can store, or what is in the way.
+func (e *Engine) Ready() (bool, []string) {
+	var why []string
+	for _, c := range e.cfg.Sources {
+		if s := e.sources[c.Address]; s.answer() == nil {
+			why = append(why, fmt.Sprintf("source %s is not configured yet: %s", c.Address, pluginProblem(s.proc)))
+		}
+	}
+	if e.journal.Full() {
+		why = append(why, "the disk is nearly full")
+	}
+	return len(why) == 0, why
+}
+
+func pluginProblem(p *pluginhost.Process) string {
+	s := p.Status()
+	if s.LastError == "" {
+		return "plugin " + string(s.State)
+	}
+	return "plugin " + string(s.State) + ": " + s.LastError
+}
+
+// Status implements admin.Core.
+func (e *Engine) Status() admin.Status {
+	s := admin.Status{Version: e.o.Version, Started: e.started.UTC(), Journal: e.journal.Metrics(), Full: e.journal.Full()}
+	s.Ready, s.Reasons = e.Ready()
+	e.mu.Lock()
+	if e.listening != nil {
+		s.Receiver = e.listening.String()
+	}
+	e.mu.Unlock()
+	for _, c := range e.cfg.Sources {
+		s.Sources = append(s.Sources, admin.SourceStatus{Address: c.Address, Path: c.Path, Plugin: e.sources[c.Address].proc.Status()})
+	}
+	for _, l := range e.lanes {
+		s.Lanes = append(s.Lanes, admin.LaneStatus{Pipeline: l.Pipeline(), Source: l.Source(), Backlog: l.Backlog()})
+	}
+	for _, c := range e.cfg.Sinks {
+		st := admin.SinkStatus{Address: c.Address, Plugin: e.sinks[c.Address].proc.Status()}
+		for _, d := range e.dispatchers {
+			if ds := d.Status(); ds.Sink == c.Address {
+				st.Dispatch = append(st.Dispatch, ds)
+			}
+		}
+		s.Sinks = append(s.Sinks, st)
+	}
+	return s
+}
+
+// RetryDeadLetter implements admin.Core.
+func (e *Engine) RetryDeadLetter(ctx context.Context, id uint64) error {
+	d, err := e.journal.DeadLetter(id)
+	if err != nil {
+		return err
+	}
+	if d.Sink != "" {
+		if x := e.dispatcherOf(d); x != nil {
+			return x.Retry(ctx, id)
+		}
+		return fmt.Errorf("engine: sink %s is not part of pipeline %q any more", d.Sink, d.Pipeline)
+	}
+	if l := e.laneOf(d); l != nil {
+		return l.Retry(ctx, id)
+	}
+	return fmt.Errorf("engine: source %s is not part of pipeline %q any more", d.Source, d.Pipeline)
+}
+
+// gauges exports what is a state rather than a count.
+type gauges struct{ e *Engine }
+
+var (
+	laneBacklog  = prometheus.NewDesc("patchbay_lane_backlog", "Stored requests not processed yet.", []string{"pipeline", "source"}, nil)
+	sinkBacklog  = prometheus.NewDesc("patchbay_sink_backlog", "Staged entries that a sink has not settled yet.", []string{"pipeline", "sink"}, nil)
+	sinkPaused   = prometheus.NewDesc("patchbay_sink_paused", "1 while a sink's breaker is open.", []string{"pipeline", "sink"}, nil)
+	pluginUp     = prometheus.NewDesc("patchbay_plugin_running", "1 while a block's plugin runs.", []string{"block"}, nil)
+	pluginStarts = prometheus.NewDesc("patchbay_plugin_restarts_total", "How often a block's plugin was started again.", []string{"block"}, nil)
+	ledgerTotal  = prometheus.NewDesc("patchbay_ledger_total", "The ledger: requests and events by what became of them.", []string{"scope", "name", "source", "outcome"}, nil)
+	journalDisk  = prometheus.NewDesc("patchbay_journal_disk_bytes", "Disk space of the journal.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (*gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{laneBacklog, sinkBacklog, sinkPaused, pluginUp, pluginStarts, ledgerTotal, journalDisk} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	if g.e.journal == nil {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	flag := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	s := g.e.Status()
+	for _, l := range s.Lanes {
+		gauge(laneBacklog, float64(l.Backlog), l.Pipeline, l.Source)
+	}
+	plugin := func(address string, p pluginhost.Status) {
+		gauge(pluginUp, flag(p.State == pluginhost.Running), address)
+		ch <- prometheus.MustNewConstMetric(pluginStarts, prometheus.CounterValue, float64(p.Restarts), address)
+	}
+	for _, src := range s.Sources {
+		plugin(src.Address, src.Plugin)
+	}
+	for _, snk := range s.Sinks {
+		plugin(snk.Address, snk.Plugin)
+		for _, d := range snk.Dispatch {
+			gauge(sinkBacklog, float64(d.Backlog), d.Pipeline, d.Sink)
+			gauge(sinkPaused, flag(d.State == dispatch.Paused), d.Pipeline, d.Sink)
+		}
+	}
+	gauge(journalDisk, float64(s.Journal.DiskBytes))
+	type key struct{ scope, name, source, outcome string }
+	sums := map[key]float64{}
+	for _, c := range g.e.journal.Ledger() {
+		sums[key{c.Scope.String(), c.Name, c.Source, c.Outcome.String()}] += float64(c.N)
+	}
+	for k, n := range sums {
+		gauge(ledgerTotal, n, k.scope, k.name, k.source, k.outcome)
+	}
+}

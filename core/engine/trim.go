@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/patchbay-io/patchbay/core/dispatch"
+	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/core/pipeline"
+)
+
+// trimEvery is how often old chunks are looked for.
+const trimEvery = time.Minute
+
+// maxClockStep is how far the wall clock may run ahead of the monotonic one
+// between two looks before trimming pauses: a clock that jumps must not remove
+// what is still young (F24).
+const maxClockStep = time.Hour
+
+// trimLoop removes what every reader has finished with and is older than the
+// configured retention.
+func (e *Engine) trimLoop(ctx context.Context) error {
+	t := time.NewTicker(trimEvery)
+	defer t.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		now := time.Now()
+		// Round strips the monotonic reading: the difference is the wall clock's.
+		if step := now.Round(0).Sub(last.Round(0)) - now.Sub(last); step > maxClockStep || step < -maxClockStep {
+			e.log.Warn().Int64("step_ms", step.Milliseconds()).Msg("clock jumped, nothing is trimmed this time")
+			last = now
+			continue
+		}
+		last = now
+		if err := e.trim(now.Add(-e.cfg.Journal.Retain)); err != nil && !errors.Is(err, journal.ErrClosed) {
+			e.log.Warn().Err(err).Msg("journal could not be trimmed")
+		}
+	}
+}
+
+// trim removes chunks written before cutoff that all their readers have passed,
+// readers that are no longer configured included: what waits for a sink is
+// never removed (I3).
+func (e *Engine) trim(cutoff time.Time) error {
+	cursors := e.journal.Cursors()
+	rawDone, stagedDone := map[string]uint64{}, map[string]uint64{}
+	lowest := func(m map[string]uint64, key string, offset uint64) {
+		if old, ok := m[key]; !ok || offset < old {
+			m[key] = offset
+		}
+	}
+	for name, c := range cursors {
+		if _, source, ok := pipeline.ParseCursorName(name); ok {
+			lowest(rawDone, source, c.Offset)
+		} else if pipe, _, ok := dispatch.ParseCursorName(name); ok {
+			lowest(stagedDone, pipe, c.Offset)
+		}
+	}
+	var errs []error
+	for kind, done := range map[journal.Kind]map[string]uint64{journal.Raw: rawDone, journal.StagedIn: stagedDone} {
+		for _, name := range e.journal.Logs(kind) {
+			offset, read := done[name]
+			if !read {
+				continue
+			}
+			l, err := e.journal.Log(kind, name)
+			if err == nil {
+				_, err = l.Trim(offset, cutoff)
+			}
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
