@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -153,8 +154,8 @@ func timedOut(err error) bool {
 // codeName turns "Not Leader For Partition" into not_leader_for_partition.
 func codeName(e kafka.Error) string {
 	title := e.Title()
-	if title == "" {
-		return "kafka_error"
+	if title == "" { // the library has no words for it
+		return "kafka_error_" + strconv.Itoa(int(e))
 	}
 	return strings.ReplaceAll(strings.ToLower(title), " ", "_")
 }

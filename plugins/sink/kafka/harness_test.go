@@ -94,6 +94,25 @@ func (p *plugin) open(a args) ([]*wire.Diagnostic, error) {
 	return res.Diagnostics, sdk.OpenFailure(res)
 }
 
+// check returns the diagnostics of a configuration that is only looked at.
+func (p *plugin) check(a args) []*wire.Diagnostic {
+	p.t.Helper()
+	cfg, err := json.Marshal(a)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(p.t.Context(), deadline)
+	defer cancel()
+	res, err := p.client.OpenSink(ctx, &wire.ConfigureRequest{Type: "kafka", ConfigJson: cfg, CheckOnly: true})
+	if err != nil {
+		p.t.Fatalf("Check: %v", err)
+	}
+	if err := sdk.OpenFailure(res); err != nil {
+		p.t.Fatalf("Check: %v", err)
+	}
+	return res.Diagnostics
+}
+
 func (p *plugin) mustOpen(a args) *plugin {
 	p.t.Helper()
 	diags, err := p.open(a)
