@@ -1,0 +1,2 @@
+// Package sqlite is the sink type "sqlite".
+package sqlite
