@@ -57,15 +57,15 @@ const (
 
 // Status is a Dispatcher's state for people.
 type Status struct {
-	Pipeline string `json:"pipeline"`
-	Sink     string `json:"sink"`
-	State   string    `json:"state"`
-	Cursor  uint64    `json:"cursor"`
-	Backlog uint64    `json:"backlog"` // entries not settled yet, notes included
-	InHand  int       `json:"in_hand"`
-	Error   string    `json:"error,omitempty"`
-	Until   time.Time `json:"until,omitzero"` // when a paused sink is tried again
-	Since   time.Time `json:"since"`          // when the state began
+	Pipeline string    `json:"pipeline"`
+	Sink     string    `json:"sink"`
+	State    string    `json:"state"`
+	Cursor   uint64    `json:"cursor"`
+	Backlog  uint64    `json:"backlog"` // entries not settled yet, notes included
+	InHand   int       `json:"in_hand"`
+	Error    string    `json:"error,omitempty"`
+	Until    time.Time `json:"until,omitzero"` // when a paused sink is tried again
+	Since    time.Time `json:"since"`          // when the state began
 }
 
 // Dispatcher delivers one pipeline's events to one sink.

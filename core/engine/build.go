@@ -67,7 +67,7 @@ func (e *Engine) spec(kind, typ, address string) (pluginhost.Spec, error) {
 		return pluginhost.Spec{}, fmt.Errorf("engine: no plugin serves %s type %q", kind, typ)
 	}
 	return pluginhost.Spec{
-		Address: address, Path: path, WorkDir: e.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: e.mask,
+		Address: address, Path: path, WorkDir: e.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: e.cfg.Mask,
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/patchbay-io/patchbay/core/auth"
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/diag"
@@ -64,7 +65,7 @@ func (e *Engine) checkSource(ctx context.Context, c *config.Source) diag.List {
 		if err != nil {
 			return err
 		}
-		out = e.findings(c.Ranges, `source "`+c.Type+`" "`+c.Name+`"`, resp.Diagnostics)
+		out = e.findings(c.Context(), c.Ranges, resp.Diagnostics)
 		if out.HasErrors() {
 			return nil
 		}
@@ -73,7 +74,7 @@ func (e *Engine) checkSource(ctx context.Context, c *config.Source) diag.List {
 		}
 		return nil
 	})
-	return e.withError(out, c.Ranges, `source "`+c.Type+`" "`+c.Name+`"`, err)
+	return e.withError(out, c.Context(), c.Ranges, err)
 }
 
 func (e *Engine) checkSink(ctx context.Context, c *config.Sink) diag.List {
@@ -84,25 +85,25 @@ func (e *Engine) checkSink(ctx context.Context, c *config.Sink) diag.List {
 		if err != nil {
 			return err
 		}
-		out = e.findings(c.Ranges, `sink "`+c.Type+`" "`+c.Name+`"`, resp.Diagnostics)
+		out = e.findings(c.Context(), c.Ranges, resp.Diagnostics)
 		return sdk.OpenFailure(resp)
 	})
-	return e.withError(out, c.Ranges, `sink "`+c.Type+`" "`+c.Name+`"`, err)
+	return e.withError(out, c.Context(), c.Ranges, err)
 }
 
-func (e *Engine) findings(ranges config.Ranges, context string, ds []*wire.Diagnostic) diag.List {
+func (e *Engine) findings(context string, ranges map[string]hcl.Range, ds []*wire.Diagnostic) diag.List {
 	var out diag.List
 	for _, d := range ds {
-		out = append(out, config.PluginFinding(ranges, context, d, e.mask))
+		out = append(out, e.cfg.Problem(context, ranges, d))
 	}
 	return out
 }
 
-func (e *Engine) withError(out diag.List, ranges config.Ranges, context string, err error) diag.List {
+func (e *Engine) withError(out diag.List, context string, ranges map[string]hcl.Range, err error) diag.List {
 	if err == nil {
 		return out
 	}
-	return append(out, config.PluginFinding(ranges, context, &wire.Diagnostic{
+	return append(out, e.cfg.Problem(context, ranges, &wire.Diagnostic{
 		Summary: "the plugin could not check this block", Detail: err.Error(),
-	}, e.mask))
+	}))
 }

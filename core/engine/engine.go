@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -46,7 +45,6 @@ type Engine struct {
 	cat  *catalog.Catalog
 	o    Options
 	log  zerolog.Logger
-	mask func(string) string
 
 	journal     *journal.Journal
 	receiver    *receiver.Receiver
@@ -70,24 +68,13 @@ func New(cfg *config.Config, cat *catalog.Catalog, o Options) (*Engine, error) {
 		o.Grace = 15 * time.Second
 	}
 	e := &Engine{
-		cfg: cfg, cat: cat, o: o, mask: masker(cfg.Secrets), started: time.Now(),
+		cfg: cfg, cat: cat, o: o, started: time.Now(),
 		sources: map[string]*source{}, sinks: map[string]*sink{}, lookups: map[string]*lookup.CSV{},
 		registry: prometheus.NewRegistry(),
 	}
 	e.log = o.Log
 	e.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &gauges{e})
 	return e, nil
-}
-
-// masker blanks secrets out of text (I14).
-func masker(secrets []string) func(string) string {
-	var pairs []string
-	for _, s := range secrets {
-		if len(s) >= 4 { // shorter ones would blank out ordinary words
-			pairs = append(pairs, s, "***")
-		}
-	}
-	return strings.NewReplacer(pairs...).Replace
 }
 
 // Run works until ctx ends, then stops in order and returns nil. An error means

@@ -26,9 +26,9 @@ type Config struct {
 	Quarantine bool
 	// Auth is nil while the source's plugin has not been configured: requests
 	// are then answered as under pressure.
-	Auth       *wire.Auth
-	Endpoint   *wire.Endpoint
-	Log        *journal.Log
+	Auth     *wire.Auth
+	Endpoint *wire.Endpoint
+	Log      *journal.Log
 	// Verify asks the plugin about an encoded delivery; needed if Auth says so.
 	Verify func(ctx context.Context, delivery []byte) (bool, error)
 }
