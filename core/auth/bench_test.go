@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -36,19 +37,25 @@ func statusCallback(key string) *Request {
 	for _, p := range form {
 		body = append(body, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
 	}
-	slices.SortFunc(form, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
-	mac := hmac.New(sha1.New, []byte(key))
-	mac.Write([]byte(at))
-	for _, p := range form {
-		mac.Write([]byte(p[0] + p[1]))
-	}
 	return &Request{
 		Method: "POST", URL: at, Body: []byte(strings.Join(body, "&")),
 		Header: http.Header{
 			"Content-Type":       {"application/x-www-form-urlencoded"},
-			"X-Twilio-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))},
+			"X-Twilio-Signature": {signTwilio(key, at, form)},
 		},
 	}
+}
+
+// signTwilio signs as Twilio does, in the plain way.
+func signTwilio(key, at string, form [][2]string) string {
+	form = slices.Clone(form)
+	slices.SortFunc(form, func(a, b [2]string) int { return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1])) })
+	mac := hmac.New(sha1.New, []byte(key))
+	mac.Write([]byte(at))
+	for _, p := range slices.Compact(form) {
+		mac.Write([]byte(p[0] + p[1]))
+	}
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
 func benchmarkVerify(b *testing.B, v *Verifier, r *Request, now time.Time, want bool) {
