@@ -65,7 +65,8 @@ func (b *body) require(name, detail string) *hclsyntax.Attribute {
 	return a
 }
 
-// value evaluates an argument as a plain value of type want.
+// value evaluates an argument as a plain value of type want. False means that
+// it isn't written, or that what is wrong with it has been reported.
 func (b *body) value(name string, want cty.Type, article string) (cty.Value, hcl.Range, bool) {
 	a := b.take(name)
 	if a == nil {
@@ -78,23 +79,27 @@ func (b *body) value(name string, want cty.Type, article string) (cty.Value, hcl
 	rng := a.Expr.Range()
 	if v.ContainsMarked() {
 		b.report(diag.SecretMisused, rng, "a secret where it would be visible", "Only plugins' arguments can be secrets.")
-		return cty.NilVal, rng, false
+		return cty.NilVal, hcl.Range{}, false
 	}
 	if v.IsNull() {
-		return cty.NilVal, rng, false // as if it weren't written
+		return cty.NilVal, hcl.Range{}, false // as if it weren't written
 	}
 	v, err := convert.Convert(v, want)
 	if err != nil || v.IsNull() {
 		b.report(diag.WrongType, rng, quote(name)+" must be "+article, "")
-		return cty.NilVal, rng, false
+		return cty.NilVal, hcl.Range{}, false
 	}
 	return v, rng, true
 }
 
-func (b *body) text(name, def string) (string, hcl.Range) {
-	v, rng, ok := b.value(name, cty.String, "a string")
+// text returns a string and where it is written; the default is written
+// nowhere, so its range is empty.
+func (b *body) text(name, def string) (string, hcl.Range) { return b.textAs("a string", name, def) }
+
+func (b *body) textAs(article, name, def string) (string, hcl.Range) {
+	v, rng, ok := b.value(name, cty.String, article)
 	if !ok {
-		return def, rng
+		return def, hcl.Range{}
 	}
 	return v.AsString(), rng
 }
@@ -135,8 +140,8 @@ func (b *body) count(name string, def, least int64) int64 {
 
 // duration is a positive duration.
 func (b *body) duration(name string, def time.Duration) time.Duration {
-	s, rng := b.text(name, "")
-	if s == "" && rng.Empty() {
+	s, rng := b.textAs(`a duration such as "30s"`, name, "")
+	if rng.Empty() {
 		return def
 	}
 	d, err := time.ParseDuration(s)
@@ -153,8 +158,8 @@ func (b *body) duration(name string, def time.Duration) time.Duration {
 
 // size is a number of bytes from least up.
 func (b *body) size(name string, def, least int64) int64 {
-	s, rng := b.text(name, "")
-	if s == "" && rng.Empty() {
+	s, rng := b.textAs(`a size such as "1MiB"`, name, "")
+	if rng.Empty() {
 		return def
 	}
 	n, ok := parseSize(s)
@@ -218,7 +223,7 @@ func (b *body) listen(def string) (string, hcl.Range) {
 // publicURL is a URL that providers call; empty if it isn't written.
 func (b *body) publicURL() string {
 	s, rng := b.text("public_url", "")
-	if s == "" && rng.Empty() {
+	if rng.Empty() {
 		return ""
 	}
 	u, err := url.Parse(s)

@@ -94,9 +94,10 @@ func reference[T any](b *body, e hcl.Expression, kind string, all map[string]*T)
 	}
 	if diags.HasErrors() || len(parts) != len(t) || len(t) != 3 || parts[0] != kind {
 		wrong := strings.Join(parts, ".")
-		suggestion := diag.Suggest(wrong, keys(kind, all))
+		meant := diag.Suggest(wrong, keys(kind, all))
+		b.l.used[meant] = true
 		b.l.suggest(diag.Error, diag.UnknownReference, rng, b.context, "not a reference to a "+kind,
-			fmt.Sprintf("Write %s.TYPE.NAME, without quotes.", kind), suggestion)
+			fmt.Sprintf("Write %s.TYPE.NAME, without quotes.", kind), meant)
 		return nil
 	}
 	address := parts[1] + "." + parts[2]
@@ -108,8 +109,9 @@ func reference[T any](b *body, e hcl.Expression, kind string, all map[string]*T)
 	if slices.ContainsFunc(slices.Collect(maps.Keys(all)), func(a string) bool { return strings.HasPrefix(a, parts[1]+".") }) {
 		detail = fmt.Sprintf("No %s of type %q has the name %q.", kind, parts[1], parts[2])
 	}
-	b.l.suggest(diag.Error, diag.UnknownReference, rng, b.context, fmt.Sprintf("unknown %s %q", kind, address), detail,
-		diag.Suggest(kind+"."+address, keys(kind, all)))
+	meant := diag.Suggest(kind+"."+address, keys(kind, all))
+	b.l.used[meant] = true // one mistake, one message
+	b.l.suggest(diag.Error, diag.UnknownReference, rng, b.context, fmt.Sprintf("unknown %s %q", kind, address), detail, meant)
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (l *loader) eval(e hclsyntax.Expression, context string) (cty.Value, bool) 
 // checkStatic looks for what HCL would report less helpfully, and fetches the
 // secrets that the expression mentions.
 func (l *loader) checkStatic(e hclsyntax.Expression, ctx *hcl.EvalContext, context string) bool {
-	ok := true
+	ok, loops := true, false
 	report := func(code diag.Code, rng hcl.Range, summary, detail, suggestion string) {
 		ok = false
 		l.suggest(diag.Error, code, rng, context, summary, detail, suggestion)
@@ -64,6 +64,7 @@ func (l *loader) checkStatic(e hclsyntax.Expression, ctx *hcl.EvalContext, conte
 	visit := func(n hclsyntax.Node) hcl.Diagnostics {
 		switch n := n.(type) {
 		case *hclsyntax.ForExpr:
+			loops = true // visited before what it contains, which has names of its own
 			report(diag.UnsupportedSyntax, n.SrcRange, "for expressions are not supported", "Write the elements out.", "")
 		case *hclsyntax.FunctionCallExpr:
 			if _, known := ctx.Functions[n.Name]; !known {
@@ -74,7 +75,9 @@ func (l *loader) checkStatic(e hclsyntax.Expression, ctx *hcl.EvalContext, conte
 				ok = false
 			}
 		case *hclsyntax.ScopeTraversalExpr:
-			l.checkRoot(n, report)
+			if !loops {
+				l.checkRoot(n, report)
+			}
 		}
 		return nil
 	}

@@ -128,6 +128,9 @@ func (l *loader) givenValue(b *body, text string, want cty.Type, sensitive bool)
 
 func (l *loader) defaultValue(b *body, def *hclsyntax.Attribute, want cty.Type, v *variable) cty.Value {
 	val, ok := l.eval(def.Expr, b.context)
+	if v.sensitive && (!ok || !val.ContainsMarked()) {
+		l.blankLiteral(def.Expr)
+	}
 	if !ok {
 		return cty.UnknownVal(want)
 	}

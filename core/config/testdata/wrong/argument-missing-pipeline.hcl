@@ -1,0 +1,2 @@
+pipeline "p" { # ERROR PB2103 ERROR PB2103
+}

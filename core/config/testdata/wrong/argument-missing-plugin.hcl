@@ -1,0 +1,2 @@
+source "sendgrid" "s" { # ERROR PB2103 WARNING PB2116
+}

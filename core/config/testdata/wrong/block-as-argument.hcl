@@ -1,0 +1,5 @@
+sink "kafka" "s" { # WARNING PB2116
+  brokers = ["127.0.0.1:9092"]
+  topic   = "t"
+  tls     = { ca_file = "x" } # ERROR PB2102
+}

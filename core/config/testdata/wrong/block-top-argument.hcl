@@ -1,0 +1,1 @@
+source = "x" # ERROR PB2102

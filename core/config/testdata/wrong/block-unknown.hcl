@@ -1,0 +1,2 @@
+pipelin "p" { # ERROR PB2101
+}

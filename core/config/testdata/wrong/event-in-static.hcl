@@ -1,0 +1,5 @@
+sink "kafka" "s" { # WARNING PB2116
+  brokers = ["127.0.0.1:9092"]
+  topic   = "t"
+  acks = event.channel # ERROR PB2105
+}

@@ -1,0 +1,4 @@
+journal {
+  retain   = "7d" # ERROR PB2109
+  max_disk = "1KiB" # ERROR PB2114
+}

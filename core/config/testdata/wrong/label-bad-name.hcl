@@ -1,0 +1,3 @@
+sink "sqlite" "two words" { # ERROR PB2112
+  path = "x"
+}

@@ -1,0 +1,2 @@
+pipeline "a" "b" { # ERROR PB2112
+}

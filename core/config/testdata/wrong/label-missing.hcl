@@ -1,0 +1,2 @@
+source "twilio" { # ERROR PB2112
+}

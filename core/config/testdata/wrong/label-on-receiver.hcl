@@ -1,0 +1,2 @@
+receiver "main" { # ERROR PB2112
+}

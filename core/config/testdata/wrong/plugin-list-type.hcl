@@ -1,0 +1,4 @@
+sink "kafka" "s" { # WARNING PB2116
+  brokers = { a = "b" } # ERROR PB2108
+  topic   = ["t"] # ERROR PB2108
+}

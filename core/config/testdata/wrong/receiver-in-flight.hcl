@@ -1,0 +1,4 @@
+receiver { # ERROR PB2114
+  max_body      = "2MiB"
+  max_in_flight = "1MiB"
+}

@@ -1,0 +1,3 @@
+receiver {
+  public_url = secret("env:SENDGRID_KEY") # ERROR PB2303
+}

@@ -1,0 +1,6 @@
+pipeline "p" {
+  from = [source.twilio.base]
+  dedup {}
+  dedup {} # ERROR PB2110
+  to   = [sink.sqlite.base]
+}

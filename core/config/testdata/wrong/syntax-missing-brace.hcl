@@ -1,0 +1,2 @@
+receiver { # ERROR PB2005
+  max_body = 2048

@@ -1,0 +1,3 @@
+lookup "cvs" "s" { # ERROR PB2106 WARNING PB2116
+  file = "campaigns.csv"
+}

@@ -1,0 +1,2 @@
+sink "postgres" "s" { # ERROR PB2106 WARNING PB2116
+}

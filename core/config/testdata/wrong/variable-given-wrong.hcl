@@ -1,0 +1,3 @@
+variable "given_number" { # ERROR PB2109
+  type = number
+}

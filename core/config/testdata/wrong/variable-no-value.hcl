@@ -1,0 +1,3 @@
+variable "region" { # ERROR PB2113
+  type = string
+}

@@ -1,0 +1,9 @@
+sink "kafka" "s" { # WARNING PB2116
+  brokers = ["127.0.0.1:9092"]
+  topic   = "t"
+  acks = var.ack # ERROR PB2105
+}
+
+variable "acks" {
+  default = "all"
+}
