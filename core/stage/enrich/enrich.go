@@ -52,6 +52,10 @@ var settable = map[string]func(*sdk.Event, string){
 	"customer_id":     func(e *sdk.Event, v string) { e.CustomerID = v },
 	"campaign_id":     func(e *sdk.Event, v string) { e.CampaignID = v },
 	"conversation_id": func(e *sdk.Event, v string) { e.ConversationID = v },
+	"account":         func(e *sdk.Event, v string) { e.Account = v },
+	"error_reason":    func(e *sdk.Event, v string) { e.ErrorReason = v },
+	"recipient":       func(e *sdk.Event, v string) { e.Recipient = v },
+	"sender":          func(e *sdk.Event, v string) { e.Sender = v },
 }
 
 // Settable reports whether enrichment may set the canonical field.
