@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -398,5 +399,62 @@ func TestOutcomesBeforeTheDeadline(t *testing.T) {
 		if o.Kind != sdk.OutcomeUnknown {
 			t.Errorf("event %d: got %s, want unknown", i, kindName(o.Kind))
 		}
+	}
+}
+
+// Whatever happens in between, each event arrives, and each message's events
+// arrive in order, if their first arrivals are looked at (I4, I5).
+func TestOrderUnderFaults(t *testing.T) {
+	t.Parallel()
+	c := fake(t, kfake.NumBrokers(3))
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(seed, seed))
+			topic := c.topic(t, 5, nil)
+			key := []string{"auto", "event_id"}[seed%2]
+			p := servePlugin(t).mustOpen(with(c.args(topic), args{"max_message_bytes": 4000, "key": key}))
+			causes := []*kerr.Error{
+				kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut, kerr.NetworkException, kerr.ThrottlingQuotaExceeded,
+			}
+			for range 12 {
+				c.Fault(kfake.Fault{
+					Keys: produceKey, Topic: topic, Partitions: []int32{rng.Int32N(5)}, Err: causes[rng.IntN(len(causes))], Count: 1 + rng.IntN(2),
+				})
+			}
+			in := events(150)
+			for i := range in {
+				in[i].MessageID = fmt.Sprint("message ", rng.IntN(40))
+				in[i].CustomerID = in[i].MessageID
+			}
+			message := map[string]string{}
+			want := map[string][]string{}
+			for _, e := range in {
+				id := e.ID.String()
+				message[id] = e.MessageID
+				want[e.MessageID] = append(want[e.MessageID], id)
+			}
+			unknown := p.deliver(in)
+			seen := map[string]bool{}
+			got := map[string][]string{}
+			records := ids(c.dump(t, topic))
+			for _, id := range records {
+				if !seen[id] {
+					seen[id] = true
+					got[message[id]] = append(got[message[id]], id)
+				}
+			}
+			if len(seen) != len(in) || len(records)-len(in) > unknown {
+				t.Errorf("got %d events in %d records with %d unknown outcomes, want %d events", len(seen), len(records), unknown, len(in))
+			}
+			if key == "event_id" {
+				return // the log doesn't tell the order across partitions
+			}
+			for m := range want {
+				if fmt.Sprint(got[m]) != fmt.Sprint(want[m]) {
+					t.Errorf("%s:\n got %v\nwant %v", m, got[m], want[m])
+				}
+			}
+		})
 	}
 }

@@ -22,7 +22,8 @@ const (
 
 // sink implements sdk.Sink. Core uses it from one goroutine at a time.
 type sink struct {
-	now func() time.Time
+	now  func() time.Time
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	cfg       *Config
 	transport *transport
@@ -32,7 +33,9 @@ type sink struct {
 	throttled map[string]time.Time // brokers that asked for a pause, and until when
 }
 
-func newSink(now func() time.Time) *sink { return &sink{now: now} }
+func newSink(now func() time.Time) *sink {
+	return &sink{now: now, dial: new(net.Dialer).DialContext}
+}
 
 // Info implements sdk.Sink.
 func (s *sink) Info() sdk.Info {
@@ -57,7 +60,7 @@ func (s *sink) Open(ctx context.Context, cfg *Config) error {
 		return err
 	}
 	s.cfg, s.stale, s.layout, s.throttled = cfg, true, layout{}, map[string]time.Time{}
-	s.transport = &transport{clientID: cfg.ClientID, tls: tlsConfig, sasl: mechanism, dial: new(net.Dialer).DialContext}
+	s.transport = &transport{clientID: cfg.ClientID, tls: tlsConfig, sasl: mechanism, dial: s.dial}
 	s.client = &kafka.Client{Timeout: cfg.Timeout, Transport: s.transport}
 	ctx, cancel := context.WithTimeout(ctx, writeBudget)
 	defer cancel()
