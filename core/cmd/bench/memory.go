@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/patchbay-io/patchbay/core/engine"
+	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/core/lab"
+	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/core/stage/dedup"
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/rs/zerolog"
+)
+
+// dedupResult is what the child process says.
+type dedupResult struct {
+	MicrosPerKey float64 `json:"us"`
+	RSS          int64   `json:"rss"`
+}
+
+// dedup measures the dedup stage with its commit at two sizes, each in a process
+// of its own, so that memory is the stage's and the journal's alone.
+func (b *bench) dedup(ctx context.Context) error {
+	small, large := 100_000, 10_000_000
+	if b.quick {
+		large = 1_000_000
+	}
+	var res [2]dedupResult
+	for i, n := range []int{small, large} {
+		r, err := b.dedupAt(ctx, n)
+		if err != nil {
+			return err
+		}
+		res[i] = *r
+	}
+	b.add("", figure{"dedup, a key at 100 thousand live keys", res[0].MicrosPerKey, "µs", "", "wall clock, lookup, mark and commit"})
+	b.add("", figure{fmt.Sprintf("dedup, a key at %d million live keys", large/1_000_000), res[1].MicrosPerKey, "µs", "", ""})
+	b.add("dedup_ratio_10m", figure{"  ratio", res[1].MicrosPerKey / res[0].MicrosPerKey, "", "<= 2", ""})
+	b.add("dedup_rss_mib", figure{"memory there", float64(res[1].RSS) / (1 << 20), "MiB", "< 300", "peak of the process"})
+	return nil
+}
+
+func (b *bench) dedupAt(ctx context.Context, n int) (*dedupResult, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, exe, "-dedup", strconv.Itoa(n), "-dir", filepath.Join(b.dir, "dedup-"+strconv.Itoa(n)))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("dedup at %d keys: %w", n, err)
+	}
+	r := new(dedupResult)
+	return r, json.Unmarshal(out, r)
+}
+
+// dedupMain fills a journal with n live identities and then measures what
+// further events cost: nine new to one seen before, in batches of 512.
+func dedupMain(dir string, n int) error {
+	engine.LimitMemory()
+	j, err := journal.Open(journal.Options{Dir: dir, Log: zerolog.Nop()})
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	defer j.Close()
+	s, err := dedup.New(j, 1, 168*time.Hour)
+	if err != nil {
+		return err
+	}
+	const size = 512
+	rng := rand.New(rand.NewPCG(1, 2))
+	now := time.Now()
+	next := uint64(0)
+	items := make([]stage.Item, size)
+	events := make([]sdk.Event, size)
+	batch := func(repeat bool) error {
+		for i := range items {
+			id := next
+			if repeat && i%10 == 9 {
+				id = rng.Uint64N(next)
+			} else {
+				next++
+			}
+			events[i] = sdk.Event{Source: "twilio.load", RawOffset: id, ReceivedAt: now}
+			binary.BigEndian.PutUint64(events[i].ID[:], id*0x9e3779b97f4a7c15)
+			items[i] = stage.Item{Event: &events[i]}
+		}
+		tx := j.Begin()
+		if err := s.Apply(&stage.Batch{Items: items, Tx: tx, Now: now}); err != nil {
+			return err
+		}
+		return tx.Commit(journal.Lazy)
+	}
+	for next < uint64(n) {
+		if err := batch(false); err != nil {
+			return err
+		}
+	}
+	began, first := time.Now(), next
+	const measured = 200_000
+	rounds := measured / size
+	for range rounds {
+		if err := batch(true); err != nil {
+			return err
+		}
+	}
+	took := time.Since(began)
+	if next-first < measured/2 {
+		return fmt.Errorf("only %d new keys", next-first)
+	}
+	_, peak, err := lab.RSS(os.Getpid())
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(os.Stdout)
+	defer w.Flush()
+	return json.NewEncoder(w).Encode(dedupResult{MicrosPerKey: float64(took.Microseconds()) / float64(rounds*size), RSS: peak})
+}
+
+// backlog measures core's memory with a million events behind a dead sink.
+func (b *bench) backlog(ctx context.Context) error {
+	events, size := 1_000_000, 500
+	if b.quick {
+		events = 100_000
+	}
+	// A folder that does not exist is a sink that is down.
+	s, err := b.start(ctx, "backlog", filepath.Join(b.dir, "no-such-folder", "events.db"))
+	if err != nil {
+		return err
+	}
+	defer s.Kill()
+	for first := 0; first < events; first += 50 * size {
+		bodies := make([][]byte, 50)
+		for i := range bodies {
+			if bodies[i], err = s.sendgrid.Request(s.Addr, sendgridPath, s.sendgrid.Array(0x5000, first+i*size, size)); err != nil {
+				return err
+			}
+		}
+		made := func() lab.Maker { return func(_ []byte, n int) []byte { return bodies[n] } }
+		if l, err := lab.ClosedLoop(ctx, s.Addr, 4, len(bodies), made); err != nil || l.OK != int64(len(bodies)) {
+			return fmt.Errorf("%v of %d acknowledged: %w\n%s", l.OK, len(bodies), err, s.Log())
+		}
+	}
+	if err := s.staged(ctx, uint64(events)); err != nil {
+		return err
+	}
+	_, peak, err := lab.RSS(s.PID())
+	if err != nil {
+		return err
+	}
+	b.add("backlog_rss_mib", figure{fmt.Sprintf("core's memory with %d events behind a dead sink", events), float64(peak) / (1 << 20), "MiB", "< 300", "peak"})
+	return nil
+}
+
+// staged waits until n entries wait for the sink.
+func (s *system) staged(ctx context.Context, n uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for {
+		if got, err := s.waiting(ctx); err == nil && got >= n {
+			return nil
+		}
+		select {
+		case <-t.C:
+		case <-s.Done():
+			return fmt.Errorf("patchbay ended\n%s", s.Log())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
