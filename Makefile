@@ -3,8 +3,7 @@
 SHELL      := /bin/bash
 GO         ?= go
 BIN        := bin
-VERSION    ?= $(shell cat VERSION)
-LDFLAGS    := -s -w -X main.version=$(VERSION)
+LDFLAGS    := -s -w
 # One build for every machine: no C compiler is needed, nor used if there is one.
 export CGO_ENABLED ?= 0
 
@@ -24,7 +23,7 @@ build: ## build bin/patchbay with its plugins beside it
 	@mkdir -p $(BIN)
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/patchbay ./core/cmd/patchbay
 	@for p in $(PLUGINS); do \
-	  $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/patchbay-plugin-$${p%%=*} ./plugins/$${p##*=} || exit 1; \
+	  $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/patchbay-plugin-$${p%%=*} ./plugins/$${p##*=} || exit 1; \
 	done
 
 .PHONY: demo
