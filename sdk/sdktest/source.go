@@ -1,0 +1,219 @@
+package sdktest
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/patchbay-io/patchbay/sdk/wire"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// callTimeout bounds each call of a suite: a plugin that takes longer hangs.
+const callTimeout = 20 * time.Second
+
+// Source proves that s keeps the contract of sdk.Source, with the captured
+// requests in dir. It looks for goroutines left behind, so the test that calls
+// it must not be parallel.
+func Source[C any](t *testing.T, s sdk.Source[C], dir string) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	conn, err := Connect(sdk.SourceType(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite := &SourceSuite{Client: conn.Client, Type: s.Info().Name, Dir: dir, Update: *update, Log: conn.Log}
+	r := testReporter{t}
+	suite.Run(t.Context(), r)
+	r.Run("alias", func(r Reporter) { checkAlias(t.Context(), r, suite, s.Parse) })
+	if err := conn.Close(); err != nil {
+		t.Errorf("close the connection: %v", err)
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Errorf("the source leaves goroutines behind: %v", err)
+	}
+}
+
+// SourceSuite is the conformance suite of one source type.
+type SourceSuite struct {
+	Client *sdk.Client
+	Type   string // the type to check
+	Dir    string // captured requests; the package's documentation has the format
+	Update bool   // write the golden files
+	// Log returns what the plugin wrote to its log so far; nil skips the look
+	// for secrets there.
+	Log func() []byte
+
+	info    *wire.TypeInfo
+	config  []byte
+	groups  []group
+	secrets secrets
+}
+
+// group is the cases with one configuration.
+type group struct {
+	config []byte
+	cases  []Case
+}
+
+// Run runs all checks. It needs the plugin to itself.
+func (s *SourceSuite) Run(ctx context.Context, r Reporter) {
+	if !r.Run("describe", func(r Reporter) { s.describe(ctx, r) }) ||
+		!r.Run("cases", func(r Reporter) { s.load(r) }) ||
+		!r.Run("configure", func(r Reporter) { s.configureAll(ctx, r) }) {
+		return
+	}
+	for i := range s.groups {
+		g := &s.groups[i]
+		r.Run("golden", func(r Reporter) { s.golden(ctx, r, g) })
+		r.Run("batch", func(r Reporter) { s.batches(ctx, r, g) })
+		r.Run("unknown", func(r Reporter) { s.unknownStatus(ctx, r, g) })
+		r.Run("poison", func(r Reporter) { s.poison(ctx, r, g) })
+		r.Run("cancel", func(r Reporter) { s.cancel(ctx, r, g) })
+	}
+	if s.Log != nil {
+		r.Run("log", func(r Reporter) { s.secrets.absent(r, "the plugin's log", s.Log()) })
+	}
+}
+
+func (s *SourceSuite) describe(ctx context.Context, r Reporter) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	d, err := s.Client.Describe(ctx)
+	if err != nil {
+		r.Errorf("Describe: %v", err)
+		return
+	}
+	s.info = checkDescription(r, d, wire.TypeInfo_KIND_SOURCE, s.Type)
+	if s.info == nil {
+		return
+	}
+	if c := s.info.GetSource().GetChannel(); c != "" {
+		if _, err := sdk.ParseChannel(c); err != nil {
+			r.Errorf("Describe: %v", err)
+		}
+	}
+}
+
+func (s *SourceSuite) load(r Reporter) {
+	cases, config, err := LoadCases(s.Dir)
+	if err != nil {
+		r.Errorf("%v", err)
+		return
+	}
+	if len(cases) == 0 {
+		r.Errorf("no captured requests: put at least one *.http into %s", s.Dir)
+		return
+	}
+	s.config = config
+	for _, c := range cases {
+		if c.Config == nil {
+			c.Config = config
+		}
+		if err := s.secrets.add(c.Config, s.info.GetSchema(), c.Secrets); err != nil {
+			r.Errorf("%s: the configuration: %v", c.Name, err)
+		}
+		i := 0
+		for i < len(s.groups) && !bytes.Equal(s.groups[i].config, c.Config) {
+			i++
+		}
+		if i == len(s.groups) {
+			s.groups = append(s.groups, group{config: c.Config})
+		}
+		s.groups[i].cases = append(s.groups[i].cases, c)
+	}
+}
+
+// parse has deliveries parsed, over the wire.
+func (s *SourceSuite) parse(ctx context.Context, in []sdk.Delivery) (*sdk.Parsed, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	parts := make([][]byte, len(in))
+	for i := range in {
+		parts[i] = protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), in[i].AppendWire(nil))
+	}
+	return s.Client.Parse(ctx, parts, len(in))
+}
+
+// parsed parses deliveries and checks what holds for any answer. It returns
+// nothing if the call failed.
+func (s *SourceSuite) parsed(ctx context.Context, r Reporter, in []sdk.Delivery) []result {
+	p, err := s.parse(ctx, in)
+	if err != nil {
+		r.Errorf("Parse of %d requests: %v", len(in), err)
+		return nil
+	}
+	s.checkParsed(r, in, p)
+	return results(in, p)
+}
+
+func (s *SourceSuite) golden(ctx context.Context, r Reporter, g *group) {
+	if !s.configure(ctx, r, g.config) {
+		return
+	}
+	for i := range g.cases {
+		c := &g.cases[i]
+		r.Run(c.Name, func(r Reporter) {
+			if got := s.parsed(ctx, r, []sdk.Delivery{c.Delivery}); got != nil {
+				compareGolden(r, filepath.Join(s.Dir, c.Name+".events.json"), got[0], s.Update)
+			}
+		})
+	}
+}
+
+// checkAlias proves that a source keeps nothing that points into a request:
+// what it said of one must not change when the request's memory is used again.
+func checkAlias(ctx context.Context, r Reporter, s *SourceSuite, parse func(context.Context, []sdk.Delivery, *sdk.Batch) error) {
+	for i := range s.groups {
+		g := &s.groups[i]
+		if !s.configure(ctx, r, g.config) {
+			return
+		}
+		var before [][]byte
+		for round := range 3 {
+			buf, in := flat(g.cases)
+			var out sdk.Batch
+			if err := parse(ctx, in, &out); err != nil {
+				r.Errorf("Parse: %v", err)
+				return
+			}
+			var got [][]byte
+			for _, e := range out.Events() {
+				got = append(got, e.AppendWire(nil))
+			}
+			for k := range buf {
+				buf[k] = '#'
+			}
+			if round == 0 {
+				before = got
+				continue
+			}
+			if !bytes.Equal(bytes.Join(got, nil), bytes.Join(before, nil)) {
+				r.Errorf("Parse gives other events after the memory of earlier requests was used again")
+			}
+		}
+	}
+}
+
+// flat returns the requests of cases, all in one buffer, as a frame has them.
+func flat(cases []Case) ([]byte, []sdk.Delivery) {
+	var buf []byte
+	var ends []int
+	for i := range cases {
+		buf = cases[i].Delivery.AppendWire(buf)
+		ends = append(ends, len(buf))
+	}
+	in := make([]sdk.Delivery, len(cases))
+	from := 0
+	for i, to := range ends {
+		if err := in[i].UnmarshalWire(buf[from:to:to]); err != nil {
+			panic("sdktest: own encoding cannot be read: " + err.Error())
+		}
+		from = to
+	}
+	return buf, in
+}
