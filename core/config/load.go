@@ -142,8 +142,12 @@ func (l *loader) unique(key string, b *hclsyntax.Block) bool {
 		l.headers[key] = b.DefRange()
 		return true
 	}
+	remedy := "Give one of them another name."
+	if len(b.Labels) == 0 {
+		remedy = "There can be one: put their arguments together."
+	}
 	l.report(diag.DuplicateName, b.DefRange(), blockContext(b), "duplicate "+key,
-		"The first is on "+first.Filename+" line "+itoa(first.Start.Line)+". Give one of them another name.")
+		"The first is on "+first.Filename+" line "+itoa(first.Start.Line)+". "+remedy)
 	return false
 }
 

@@ -83,7 +83,7 @@ func (l *loader) receiver(b *body) hcl.Range {
 	r.IdleTimeout = b.duration("idle_timeout", 60*time.Second)
 	r.WriteTimeout = b.duration("write_timeout", 10*time.Second)
 	if r.MaxInFlight < r.MaxBody {
-		b.report(diag.OutOfRange, b.header, `"max_in_flight" is smaller than "max_body"`, "A request of the largest size would never be accepted.")
+		b.report(diag.OutOfRange, b.syn.Attributes["max_in_flight"].Expr.Range(), `"max_in_flight" is smaller than "max_body"`, "A request of the largest size would never be accepted.")
 	}
 	b.done()
 	return rng

@@ -195,7 +195,7 @@ func (c *compiler) wantBool(n node) node {
 	switch {
 	case n.bad || n.kind == kindBool || n.kind == kindNull || n.kind == kindAny:
 		return n
-	case n.kind == kindString && n.enum == nil && !n.constant:
+	case n.kind == kindString && !n.canonical && !n.constant:
 		return n // attributes carry "true" and "false" as text
 	case n.constant && n.kind == kindString:
 		if b, ok := parseBool(n.lit.s); ok {

@@ -14,16 +14,16 @@ import (
 	"github.com/patchbay-io/patchbay/core/diag"
 )
 
-// function is one of the language's functions.
-type function struct {
+// builtin is one of the language's functions.
+type builtin struct {
 	min, max int    // number of arguments; max < 0 for any
 	usage    string // how it's written, for diagnostics
 	compile  func(*compiler, hcl.Range, []node) node
 }
 
 // functions is the table of all functions.
-func functions() map[string]function {
-	return map[string]function{
+func functions() map[string]builtin {
+	return map[string]builtin{
 		"has":        {1, 1, "has(x): whether x is not null", compileHas},
 		"coalesce":   {1, -1, "coalesce(a, b, ...): the first that is not null", compileCoalesce},
 		"try":        {1, -1, "try(a, b, ...): the first that is not null", compileCoalesce},

@@ -26,6 +26,7 @@ type node struct {
 
 	enum      *enumeration // the field that this is, if it holds one of fixed words
 	eventID   bool         // the field that this is, if it's the event's id
+	canonical bool         // a field of the event itself
 	emptyNull bool         // never the empty string: that would have been null
 
 	// bad is a node about which a diagnostic has been given; whatever uses it

@@ -110,7 +110,7 @@ func nameRange(s hcl.Traverser) hcl.Range {
 
 // field compiles a canonical field.
 func field(name string, rng hcl.Range) (node, bool) {
-	n := node{kind: kindString, rng: rng, emptyNull: true}
+	n := node{kind: kindString, rng: rng, canonical: true, emptyNull: true}
 	if get := textField(name); get != nil {
 		n.str = func(e *Env) (string, bool) { s := get(e.Event); return s, s != "" }
 		return n, true

@@ -1,6 +1,6 @@
 pipeline "p" {
   from = [source.twilio.base]
-  filter { when = event.recipient } 
+  filter { when = event.recipient } # ERROR PB2108
   filter { when = 5 } # ERROR PB2108
   filter { when = event.event_type } # ERROR PB2108
   filter { when = length(event.sender) == true } # ERROR PB2108

@@ -1,4 +1,4 @@
-receiver { # ERROR PB2114
+receiver {
   max_body      = "2MiB"
-  max_in_flight = "1MiB"
+  max_in_flight = "1MiB" # ERROR PB2114
 }
