@@ -197,6 +197,9 @@ func checkAge(name string, ms int64) error {
 	if ms < 0 {
 		return fmt.Errorf("%s: is negative", name)
 	}
+	if ms > lastMillis { // sums with it must not overflow
+		return fmt.Errorf("%s: is longer than any time can be", name)
+	}
 	return nil
 }
 

@@ -140,6 +140,7 @@ func TestCompileErrors(t *testing.T) {
 		"nil item": {Scheme: &wire.Auth_AnyOf{AnyOf: &wire.AuthList{Schemes: []*wire.Auth{nil}}}},
 		"nil list": {Scheme: &wire.Auth_AllOf{}},
 		"claims":   {Scheme: &wire.Auth_Jwt{Jwt: &wire.JWT{Keys: [][]byte{{1}}, Location: "{header.X}", Algorithms: []string{"HS256"}, Claims: manyClaims()}}},
+		"leeway":   {Scheme: &wire.Auth_Jwt{Jwt: &wire.JWT{Keys: [][]byte{{1}}, Location: "{header.X}", Algorithms: []string{"HS256"}, LeewayMs: 1 << 62}}},
 		"no user":  {Scheme: &wire.Auth_Basic{Basic: &wire.Basic{Credentials: []*wire.Credential{nil}}}},
 	} {
 		if v, err := Compile(a); err == nil {

@@ -44,11 +44,7 @@ func (c *compiler) basic(w *wire.Basic) (*basic, error) {
 	if len(w.Credentials) > maxKeys {
 		return nil, fmt.Errorf("credentials: more than %d", maxKeys)
 	}
-	b64, err := compileEncoding("base64")
-	if err != nil {
-		return nil, err
-	}
-	b := &basic{base64: b64}
+	b := &basic{base64: standardBase64()}
 	for i, x := range w.Credentials {
 		if x.GetPassword() == "" {
 			return nil, fmt.Errorf("credentials[%d]: the password is empty", i)
@@ -165,8 +161,12 @@ func cutPrefix(text, prefix []byte, fold bool) ([]byte, bool) {
 }
 
 // EqualAny reports whether text is one of the secrets, in a time that says
-// nothing about them. The receiver guards handshakes with it.
+// nothing about them. An empty text is no secret. The receiver guards handshakes
+// with it.
 func EqualAny(text string, values []string) bool {
+	if text == "" {
+		return false
+	}
 	x := make(secrets, len(values))
 	for i, v := range values {
 		x[i] = sha256.Sum256([]byte(v))

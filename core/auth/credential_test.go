@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/elliptic"
 	"encoding/base64"
 	"reflect"
 	"testing"
@@ -149,6 +150,20 @@ func TestCombinations(t *testing.T) {
 		}
 	}
 	nested := compiled(t, sdk.AnyOf{sdk.AllOf{token("X-A", "1", "2"), mac}, token("X-B", "3")})
+	deep := compiled(t, sdk.AnyOf{
+		sdk.AnyOf{
+			sdk.Basic{Credentials: []sdk.Credential{{User: "u", Password: "p"}}},
+			sdk.StandardWebhooks{Secrets: []string{standardSecret, standardSecret}},
+			vonage("a", "b"),
+			hubspotV1("k"),
+			sdk.Signature{Algorithm: sdk.AlgEd25519, Keys: [][]byte{make([]byte, 32)}, Location: "{header.X-E}", Encoding: sdk.Hex},
+			signatureWith(func(s *sdk.Signature) { s.Algorithm, s.Keys = sdk.AlgECDSA, [][]byte{publicKey(t, elliptic.P256())} }),
+		},
+		token("X-B", "3"),
+	})
+	if got, want := deep.Verify(post("x", "X-B", "3"), clock), (Result{OK: true, Key: 8}); got != want {
+		t.Errorf("deep: Verify = %+v, want %+v", got, want)
+	}
 	if got, want := nested.Verify(post("x", "X-B", "3"), clock), (Result{OK: true, Key: 2}); got != want {
 		t.Errorf("nested: Verify = %+v, want %+v", got, want)
 	}
@@ -166,5 +181,24 @@ func TestOpenAndExternal(t *testing.T) {
 	}
 	if got, want := external.Verify(post(""), clock), (Result{Key: -1, Reason: "external"}); got != want {
 		t.Errorf("external: Verify = %+v, want %+v", got, want)
+	}
+}
+
+func TestEqualAny(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text   string
+		values []string
+		want   bool
+	}{
+		{"b", []string{"a", "b"}, true},
+		{"a", []string{"a", "a"}, true},
+		{"ab", []string{"a", "b"}, false},
+		{"a", nil, false},
+		{"", []string{""}, false},
+	} {
+		if got := EqualAny(c.text, c.values); got != c.want {
+			t.Errorf("EqualAny(%q, %q) = %v, want %v", c.text, c.values, got, c.want)
+		}
 	}
 }

@@ -111,10 +111,7 @@ func jsonEnd(rest []byte) int {
 			}
 		}
 	}
-	if end := bytes.IndexAny(rest, ",}] \t\r\n"); end >= 0 {
-		return end
-	}
-	return len(rest)
+	return bytes.IndexAny(rest, ",}] \t\r\n") // it stands in an object or an array
 }
 
 // stringEnd returns the length of the string at the beginning of rest.

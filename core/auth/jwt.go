@@ -77,16 +77,12 @@ func (j *jwt) compileAlgorithms(w *wire.JWT) error {
 		return errors.New("algorithms: none is given")
 	}
 	for _, name := range w.Algorithms {
-		hash, ok := jwtHash(name)
+		h, ok := jwtHash(name)
 		if !ok {
 			return fmt.Errorf("algorithms: %q is unknown: write HS256, HS384 or HS512", name)
 		}
 		if j.algorithm([]byte(name)) != nil {
 			return fmt.Errorf("algorithms: %s stands twice", name)
-		}
-		h, err := compileHash(hash)
-		if err != nil {
-			return err
 		}
 		a := jwtAlgorithm{name: name}
 		for _, k := range w.Keys {
@@ -97,16 +93,16 @@ func (j *jwt) compileAlgorithms(w *wire.JWT) error {
 	return nil
 }
 
-func jwtHash(name string) (string, bool) {
+func jwtHash(name string) (hashFunc, bool) {
 	switch name {
 	case "HS256":
-		return "sha256", true
+		return hashSHA256(), true
 	case "HS384":
-		return "sha384", true
+		return hashSHA384(), true
 	case "HS512":
-		return "sha512", true
+		return hashSHA512(), true
 	}
-	return "", false
+	return hashFunc{}, false
 }
 
 func (j *jwt) compileClaims(field string, claims map[string]string, ifBody bool) error {
@@ -227,14 +223,14 @@ func (j *jwt) checkTimes(claims []byte, now time.Time) reason {
 	if why != "" {
 		return why
 	}
-	if has && ms >= addMillis(exp, j.leeway) {
+	if has && ms >= exp+j.leeway {
 		return stale
 	}
 	nbf, has, why := jwtTime(claims, "nbf")
 	if why != "" {
 		return why
 	}
-	if has && addMillis(ms, j.leeway) < nbf {
+	if has && ms+j.leeway < nbf {
 		return stale
 	}
 	if j.maxAge == 0 {

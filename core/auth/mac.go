@@ -26,14 +26,18 @@ func compileHash(name string) (hashFunc, error) {
 	case "sha1":
 		return hashFunc{name, sha1.Size, sha1.New}, nil
 	case "sha256":
-		return hashFunc{name, sha256.Size, sha256.New}, nil
+		return hashSHA256(), nil
 	case "sha384":
-		return hashFunc{name, sha512.Size384, sha512.New384}, nil
+		return hashSHA384(), nil
 	case "sha512":
-		return hashFunc{name, sha512.Size, sha512.New}, nil
+		return hashSHA512(), nil
 	}
 	return hashFunc{}, fmt.Errorf("hash: %q is unknown: write md5, sha1, sha256, sha384 or sha512", name)
 }
+
+func hashSHA256() hashFunc { return hashFunc{"sha256", sha256.Size, sha256.New} }
+func hashSHA384() hashFunc { return hashFunc{"sha384", sha512.Size384, sha512.New384} }
+func hashSHA512() hashFunc { return hashFunc{"sha512", sha512.Size, sha512.New} }
 
 // mac computes digests, keyed or plain. Hash states are reused: an HMAC that
 // was reset once keeps the state behind its padded key, which is half of the

@@ -223,16 +223,3 @@ func (s *scope) classifyBody() reason {
 	}
 	return bodyIsNotForm
 }
-
-// urlPath returns the path of url, as it is written there.
-func urlPath(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	if _, after, ok := strings.Cut(url, "://"); ok {
-		slash := strings.IndexByte(after, '/')
-		if slash < 0 {
-			return ""
-		}
-		return after[slash:]
-	}
-	return url
-}

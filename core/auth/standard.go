@@ -36,16 +36,12 @@ func compileStandard(w *wire.StandardWebhooks) (*standard, error) {
 	if err := checkAge("max_age", w.MaxAgeMs); err != nil {
 		return nil, err
 	}
-	b64, err := compileEncoding("base64")
-	if err != nil {
-		return nil, err
-	}
-	t := &standard{window: window{maxAge: w.MaxAgeMs}, base64: b64}
+	t := &standard{window: window{maxAge: w.MaxAgeMs}, base64: standardBase64()}
 	if w.MaxAgeMs == 0 {
 		t.window.maxAge = standardAge
 	}
 	for i, text := range w.Secrets {
-		k, err := compileStandardKey(b64, text)
+		k, err := compileStandardKey(t.base64, text)
 		if err != nil {
 			return nil, fmt.Errorf("secrets[%d]: %w", i, err)
 		}
@@ -67,8 +63,7 @@ func compileStandardKey(b64 encoding, text string) (standardKey, error) {
 		return standardKey{}, errors.New("is not base64 behind its prefix (whsec_, whpk_ or none)")
 	}
 	if !public {
-		h, err := compileHash("sha256")
-		return standardKey{mac: newHMAC(h, key)}, err
+		return standardKey{mac: newHMAC(hashSHA256(), key)}, nil
 	}
 	if len(key) != ed25519.PublicKeySize {
 		return standardKey{}, fmt.Errorf("an ed25519 public key has %d bytes, not %d", ed25519.PublicKeySize, len(key))

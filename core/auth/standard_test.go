@@ -74,6 +74,9 @@ func TestStandardWebhooks(t *testing.T) {
 	for _, h := range []string{"Id", "Timestamp", "Signature"} {
 		r := standardRequest("Svix", "msg_1", now, good)
 		r.Header.Add("Svix-"+h, r.Header.Get("Svix-"+h))
+		check(t, "repeated Svix "+h, v, r, repeatedHeader)
+		r = standardRequest("Webhook", "msg_1", now, good)
+		r.Header.Add("Webhook-"+h, r.Header.Get("Webhook-"+h))
 		check(t, "repeated "+h, v, r, repeatedHeader)
 		r = standardRequest("Webhook", "msg_1", now, good)
 		r.Header.Del("Webhook-" + h)

@@ -61,6 +61,7 @@ func TestTemplateText(t *testing.T) {
 		{"{url.sha256}", &Request{URL: "abc"}, "\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23\xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad", true},
 		{"{path}", &Request{URL: "https://example.com?x=/y"}, "", true},
 		{"{path}", &Request{URL: "/a?x=://y/z"}, "/a", true},
+		{"{path}", &Request{URL: "/a://b/c?d"}, "/a://b/c", true},
 		{"{params.sorted}", &Request{URL: "/a"}, "", true},
 		{"{params.sorted}", &Request{URL: "/a?x=1"}, "?x=1", true},
 		{"{params.sorted}", &Request{URL: "/a", Header: sample().Header, Body: []byte("x=1")}, "?x1", true},
@@ -198,6 +199,7 @@ func TestURLVariants(t *testing.T) {
 		"http://[::1]/":          {"http://[::1]/", "http://[::1]:80/"},
 		"http://[::1]:9/":        {"http://[::1]:9/", "http://[::1]/", "http://[::1]:80/"},
 		"ftp://h:1/":             {"ftp://h:1/", "ftp://h/"},
+		"/p?a=http://h:1/":       {"/p?a=http://h:1/"},
 		"/p?a=b:c":               {"/p?a=b:c"},
 		"https://h?u=http://x:1": {"https://h?u=http://x:1", "https://h:443?u=http://x:1"},
 	} {

@@ -28,13 +28,9 @@ func urlVariants(url string) []string {
 
 // portVariants returns url without its port and with the default one.
 func portVariants(url string) (bare, own string) {
-	scheme, rest, ok := strings.Cut(url, "://")
+	scheme, authority, tail, ok := splitURL(url)
 	if !ok {
 		return url, url
-	}
-	authority, tail := rest, ""
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		authority, tail = rest[:end], rest[end:]
 	}
 	// The port stands behind the last colon, unless that belongs to the
 	// credentials or to an IPv6 address.
@@ -50,4 +46,24 @@ func portVariants(url string) (bare, own string) {
 		return bare, scheme + "://" + host + ":80" + tail
 	}
 	return bare, bare
+}
+
+// splitURL cuts an absolute URL before its authority and before its path. It is
+// false for any other.
+func splitURL(url string) (scheme, authority, tail string, ok bool) {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if !ok || strings.ContainsAny(scheme, "/?#") {
+		return "", "", url, false
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		return scheme, rest[:end], rest[end:], true
+	}
+	return scheme, rest, "", true
+}
+
+// urlPath returns the path of url, as it is written there.
+func urlPath(url string) string {
+	_, _, tail, _ := splitURL(url)
+	path, _, _ := strings.Cut(tail, "?")
+	return path
 }
