@@ -15,6 +15,7 @@ import (
 // in every run, a real one in test-real.
 type broker struct {
 	seeds []string
+	login []kgo.Opt // how the reader authenticates
 	// topic makes a topic with the given settings and returns its name.
 	topic func(t *testing.T, partitions int, settings map[string]string) string
 	// fresh returns the name of a topic that does not exist.
@@ -25,7 +26,7 @@ func (b *broker) args(topic string) args { return args{"brokers": b.seeds, "topi
 
 func (b *broker) dump(t *testing.T, topic string) []*kgo.Record {
 	t.Helper()
-	return dump(t, topic, kgo.SeedBrokers(b.seeds...))
+	return dump(t, topic, append(b.login, kgo.SeedBrokers(b.seeds...))...)
 }
 
 // testContract is what the sink owes any broker.

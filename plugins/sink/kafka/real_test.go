@@ -92,6 +92,11 @@ func TestRealContract(t *testing.T) {
 	t.Run("real", func(t *testing.T) { testContract(t, b) })
 }
 
+// Not parallel, as TestConformance.
+func TestRealConformance(t *testing.T) {
+	testConformance(t, realBroker(t), nil)
+}
+
 func TestRealSASL(t *testing.T) {
 	t.Parallel()
 	b := realBroker(t)
