@@ -22,7 +22,7 @@ const (
 	maxFileBytes = 4 << 20
 	maxFiles     = 1000
 	maxNesting   = 200
-	maxOperators = 1000 // side by side: the parser nests them
+	maxOperators = 2000 // side by side: the parser nests them
 )
 
 // list returns the names of the directory's configuration files in order.
@@ -199,8 +199,9 @@ func checkNesting(data []byte, filename string) (diag.Diagnostic, bool) {
 		switch t.Type {
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote,
 			hclsyntax.TokenOHeredoc, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
-			// These also chain without nesting: a[0][0], %{if}%{if}.
-			top.operators++
+			if t.Type == hclsyntax.TokenOBrack || t.Type == hclsyntax.TokenTemplateControl {
+				top.operators++ // the parser nests a[b][c] and %{if}%{if} too
+			}
 			stack = append(stack, level{braces: t.Type == hclsyntax.TokenOBrace})
 		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote,
 			hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:

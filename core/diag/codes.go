@@ -74,7 +74,7 @@ func explanations() map[Code]string {
 	return map[Code]string{
 		FileUnreadable: "A file or the directory of the configuration can't be read. Check that it exists, that it's a regular file, and that patchbay's user may read it.",
 		FileTooLarge:   "A configuration file is limited to 4 MiB and a directory to 1000 files, so that a file that was never meant as configuration can't exhaust memory. Split the file, or move tables into a lookup.",
-		TooDeep:        "Brackets, blocks and operators may be nested 200 deep, with up to 1000 operators side by side. Files beyond that are generated or damaged. Use contains([...], x) instead of a long chain of ||.",
+		TooDeep:        "Brackets, blocks and operators may be nested 200 deep, with up to 2000 operators side by side. Files beyond that are generated or damaged. Use contains([...], x) instead of a long chain of ||.",
 		BadEncoding:    "Configuration files are UTF-8 without a byte order mark. Save the file again as plain UTF-8; the position shows the first byte that isn't.",
 		Syntax:         "The text isn't valid HCL, so the rest of that file could not be understood. Frequent causes: a block on one line with more than one argument (give each its own line), a missing quote or brace, and a list without commas.",
 		Empty:          "The directory contains no configuration: no file whose name ends in .hcl, or no pipeline in any of them. Names that start with a dot and names ending in .test.hcl don't count.",
