@@ -18,7 +18,7 @@ type traffic struct {
 	start time.Time
 }
 
-var traficTypes = [...]sdk.EventType{sdk.Queued, sdk.Sent, sdk.Delivered}
+var trafficTypes = [...]sdk.EventType{sdk.Queued, sdk.Sent, sdk.Delivered}
 
 func (g *traffic) next(n int) []sdk.Event {
 	out := make([]sdk.Event, n)
@@ -26,7 +26,7 @@ func (g *traffic) next(n int) []sdk.Event {
 		step := g.n % 3
 		message := g.n/3 - step*g.lag
 		at := g.start.Add(time.Duration(g.n) * time.Millisecond)
-		typ := traficTypes[step]
+		typ := trafficTypes[step]
 		id := digest(fmt.Sprint("event", g.n))
 		out[i] = sdk.Event{
 			ID: id, MessageID: "SM" + digest(fmt.Sprint("message", message)).String(), CustomerID: fmt.Sprint("customer-", message%5000),

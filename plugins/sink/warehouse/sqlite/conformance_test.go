@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/patchbay-io/patchbay/sdk/sdktest"
+	"zombiezen.com/go/sqlite"
+)
+
+// I4, through the contract's own suite. It looks for goroutines left behind, so
+// it is not parallel.
+func TestConformance(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "events.db")
+	arguments := func(path string) []byte {
+		b, err := json.Marshal(map[string]string{"path": path, "busy_timeout": "1s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	sdktest.Sink(t, func() sdk.Sink[Config] { return New(time.Now) }, sdktest.Harness{
+		Config:      arguments(path),
+		Unreachable: arguments(filepath.Join(dir, "missing", "events.db")),
+		Reset: func(context.Context) error {
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				if err := os.Remove(path + suffix); err != nil && !os.IsNotExist(err) {
+					return err
+				}
+			}
+			return nil
+		},
+		Read: func(context.Context) ([]sdk.ID, error) {
+			conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+			if err != nil {
+				return nil, err
+			}
+			defer conn.Close()
+			b, err := newBinder(conn, "SELECT event_id FROM pb_events ORDER BY rowid")
+			if err != nil {
+				return nil, err
+			}
+			var ids []sdk.ID
+			err = b.each(func(row *sqlite.Stmt) {
+				var id sdk.ID
+				row.ColumnBytes(0, id[:])
+				ids = append(ids, id)
+			})
+			return ids, err
+		},
+	})
+}

@@ -1,0 +1,5 @@
+package sqlite
+
+const envCrashFile = "PATCHBAY_TEST_CRASH_FILE"
+
+func writeUntilKilled(string) {}
