@@ -118,7 +118,7 @@ func (d *database) prepare(cfg *Config, now func() time.Time, steps []migration)
 		"temp_store = MEMORY",
 		"trusted_schema = OFF",
 	} {
-		if err := exec(d.conn, "PRAGMA "+p); err != nil {
+		if err := execute(d.conn, "PRAGMA "+p); err != nil {
 			return err
 		}
 	}
@@ -150,12 +150,12 @@ func (d *database) logSize() int64 {
 func (d *database) close() error {
 	d.conn.SetInterrupt(nil)
 	// Not an error: readers may still use the log, which stays beside the file.
-	_ = exec(d.conn, "PRAGMA wal_checkpoint(TRUNCATE)")
+	_ = execute(d.conn, "PRAGMA wal_checkpoint(TRUNCATE)")
 	return d.conn.Close()
 }
 
-// exec runs one statement and drops its rows.
-func exec(conn *sqlite.Conn, query string) error {
+// execute runs one statement and drops its rows.
+func execute(conn *sqlite.Conn, query string) error {
 	stmt, _, err := conn.PrepareTransient(query)
 	if err != nil {
 		return err
@@ -218,16 +218,16 @@ func migrate(conn *sqlite.Conn, now func() time.Time, steps []migration) error {
 		if err != nil || len(todo) == 0 {
 			return err
 		}
-		if err := exec(conn, "BEGIN IMMEDIATE"); err != nil {
+		if err := execute(conn, "BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
 		if todo, err = pending(conn, steps); err == nil && len(todo) > 0 {
 			err = apply(conn, now, todo[0])
 		}
 		if err != nil {
-			return errors.Join(err, exec(conn, "ROLLBACK"))
+			return errors.Join(err, execute(conn, "ROLLBACK"))
 		}
-		if err := exec(conn, "COMMIT"); err != nil {
+		if err := execute(conn, "COMMIT"); err != nil {
 			return err
 		}
 	}
@@ -235,9 +235,9 @@ func migrate(conn *sqlite.Conn, now func() time.Time, steps []migration) error {
 
 func apply(conn *sqlite.Conn, now func() time.Time, m migration) error {
 	for _, q := range m.statements {
-		if err := exec(conn, q); err != nil {
+		if err := execute(conn, q); err != nil {
 			return fmt.Errorf("version %d: %w", m.version, err)
 		}
 	}
-	return exec(conn, fmt.Sprintf("INSERT INTO pb_schema (version, applied_at) VALUES (%d, %d)", m.version, now().UnixMicro()))
+	return execute(conn, fmt.Sprintf("INSERT INTO pb_schema (version, applied_at) VALUES (%d, %d)", m.version, now().UnixMicro()))
 }

@@ -314,7 +314,7 @@ func TestDamagedFoldIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	r := openRig(t)
 	r.write("done done", event("a", "SM1", sdk.Sent, 1), event("b", "SM1", sdk.Opened, 2))
-	if err := exec(r.sink.db.conn, "UPDATE pb_message_state SET _pb_fold = x'00', opens = 77"); err != nil {
+	if err := execute(r.sink.db.conn, "UPDATE pb_message_state SET _pb_fold = x'00', opens = 77"); err != nil {
 		t.Fatal(err)
 	}
 	r.write("done", event("c", "SM1", sdk.Delivered, 3))

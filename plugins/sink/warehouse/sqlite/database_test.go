@@ -1,0 +1,232 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/patchbay-io/patchbay/sdk"
+	"zombiezen.com/go/sqlite"
+)
+
+func withStep(version int64, statements ...string) func(*Sink) {
+	return func(s *Sink) {
+		s.migrations = append(s.migrations, migration{version: version, statements: statements})
+	}
+}
+
+// I16: a newer version reads what an older one wrote; the older one then
+// refuses the file and changes no byte of it.
+func TestUpgradeAndDowngrade(t *testing.T) {
+	t.Parallel()
+	old := openRig(t)
+	old.write("done", event("a", "SM1", sdk.Sent, 1))
+	if err := old.client.CloseSink(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	newer := newRig(t, withStep(2, "ALTER TABLE pb_load_log ADD COLUMN note TEXT"), withStep(3, "CREATE TABLE pb_extra (a INTEGER) STRICT"))
+	newer.path = old.path
+	if _, err := newer.open(); err != nil {
+		t.Fatal(err)
+	}
+	newer.want("SELECT group_concat(version) FROM pb_schema", "1,2,3")
+	newer.want("SELECT message_id FROM pb_events", "SM1")
+	if err := newer.client.CloseSink(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := fileDigest(t, old.path)
+	if _, err := old.open(); class(err) != "config:newer_version" {
+		t.Errorf("got %v, want config:newer_version", err)
+	}
+	if after := fileDigest(t, old.path); after != before {
+		t.Error("the file of a newer version was changed")
+	}
+}
+
+func fileDigest(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
+}
+
+// I16: a step that does not come to its end leaves the version before it.
+func TestMigrationIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withStep(2, "CREATE TABLE half (a INTEGER)", "CREATE TABLE nonsense ("))
+	if _, err := r.open(); class(err) != "config:sql" {
+		t.Fatalf("got %v, want config:sql", err)
+	}
+	r.want("SELECT group_concat(version), (SELECT count(*) FROM sqlite_schema WHERE name = 'half') FROM pb_schema", "1|0")
+	r.sink.migrations[1].statements = []string{"CREATE TABLE half (a INTEGER)"}
+	if _, err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	r.want("SELECT group_concat(version) FROM pb_schema", "1,2")
+}
+
+func TestFileIsPrivateAndComplete(t *testing.T) {
+	t.Parallel()
+	r := openRig(t)
+	r.write("done", event("a", "SM1", sdk.Sent, 1))
+	r.want("SELECT * FROM pragma_journal_mode", "wal")
+	info, err := os.Stat(r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("permissions: got %o, want 600", got)
+	}
+	if err := r.client.CloseSink(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.path + "-wal"); !os.IsNotExist(err) {
+		t.Errorf("after Close the log is still there: %v", err)
+	}
+	// The one file is enough.
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	data, err := os.ReadFile(r.path)
+	if err == nil {
+		err = os.WriteFile(copied, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, copied, "SELECT count(*) FROM pb_events"); got != "1" {
+		t.Errorf("copy: got %s rows, want 1", got)
+	}
+}
+
+// Commits must be on disk before they are reported: the position is in core's
+// journal, and core does not send again what was done.
+func TestCommitsAreSynced(t *testing.T) {
+	t.Parallel()
+	for synchronous, want := range map[string]int64{"": 2, "full": 2, "normal": 1} {
+		s := New(clock)
+		if err := s.Open(t.Context(), &Config{Path: filepath.Join(t.TempDir(), "events.db"), Synchronous: synchronous}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := queryInt(s.db.conn, "PRAGMA synchronous"); err != nil || got != want {
+			t.Errorf("%q: got %d %v, want %d", synchronous, got, err, want)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A reader in the middle of a query neither blocks a write nor sees it.
+func TestReaderBesideWriter(t *testing.T) {
+	t.Parallel()
+	r := openRig(t)
+	r.write("done", event("a", "SM1", sdk.Sent, 1))
+	reader, err := sqlite.OpenConn(r.path, sqlite.OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	count := func() int64 {
+		n, err := queryInt(reader, "SELECT count(*) FROM pb_events")
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	if err := execute(reader, "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(); got != 1 {
+		t.Errorf("got %d, want 1", got)
+	}
+	r.write("done", event("b", "SM1", sdk.Delivered, 1))
+	if got := count(); got != 1 {
+		t.Errorf("inside the reader's transaction: got %d, want 1", got)
+	}
+	if err := execute(reader, "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(); got != 2 {
+		t.Errorf("after it: got %d, want 2", got)
+	}
+}
+
+// The file is read by SQLite itself, not by the driver that wrote it.
+func TestIndependentReader(t *testing.T) {
+	t.Parallel()
+	shell, err := exec.LookPath("sqlite3")
+	if err != nil {
+		t.Skip("the sqlite3 shell is not installed")
+	}
+	r := openRig(t)
+	r.write("done done", event("a", "SM1", sdk.Sent, 1), event("b", "SM1", sdk.Delivered, 2))
+	out, err := exec.CommandContext(t.Context(), shell, "-readonly", r.path,
+		"PRAGMA integrity_check; SELECT count(*) FROM v_events; SELECT delivery_status FROM v_messages; SELECT event_type FROM v_journey").CombinedOutput()
+	if got, want := strings.TrimSpace(string(out)), "ok\n2\ndelivered\nsent\ndelivered"; err != nil || got != want {
+		t.Errorf("got %q %v, want %q", got, err, want)
+	}
+}
+
+// I4: two plugins on one file, with the same events, wait for each other and
+// count once.
+func TestTwoWriters(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	const writers, batches, size = 3, 8, 20
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			s := New(clock)
+			if err := s.Open(t.Context(), &Config{Path: path, BusyTimeout: 10 * time.Second, Synchronous: "normal"}); err != nil {
+				t.Error(err)
+				return
+			}
+			for n := range batches {
+				var in []sdk.Event
+				for i := range size {
+					k := n*size + i
+					in = append(in, event(fmt.Sprint(k), fmt.Sprint("SM", k/4), sdk.Opened, k))
+				}
+				if err := s.Write(t.Context(), in, &sdk.Results{}); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if got, want := read(t, path, `SELECT (SELECT count(*) FROM pb_events), count(*), sum(events), sum(opens), max(opens),
+		(SELECT sum(written) FROM pb_load_log), (SELECT sum(duplicate) FROM pb_load_log) FROM pb_message_state`),
+		"160|40|160|160|4|160|320"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// The write-ahead log is merged as it grows, and its file does not outgrow its
+// bound.
+func TestLogIsBounded(t *testing.T) {
+	t.Parallel()
+	r := openRig(t)
+	if err := execute(r.sink.db.conn, "PRAGMA wal_autocheckpoint = 50"); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 40 {
+		var in []sdk.Event
+		for i := range 50 {
+			in = append(in, event(fmt.Sprint(n, "/", i), fmt.Sprint("SM", n, i), sdk.Sent, n))
+		}
+		r.write(strings.TrimSuffix(strings.Repeat("done ", len(in)), " "), in...)
+	}
+	if got := r.sink.db.logSize(); got == 0 || got > 4<<20 {
+		t.Errorf("log: got %d bytes, want some, at most 4 MiB", got)
+	}
+}
