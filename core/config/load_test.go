@@ -338,9 +338,9 @@ func TestFiles(t *testing.T) {
 // refused before it gets there (I12).
 func TestDeepInput(t *testing.T) {
 	t.Parallel()
-	const n = 100_000
+	const n = 20_000
 	for name, src := range map[string]string{
-		"brackets":      "a = " + strings.Repeat("[", n) + strings.Repeat("]", n),
+		"brackets":      "a = " + strings.Repeat("[", 5*n) + strings.Repeat("]", 5*n),
 		"open brackets": "a = " + strings.Repeat("[", n),
 		"parentheses":   "a = " + strings.Repeat("(", n) + "1" + strings.Repeat(")", n),
 		"blocks":        strings.Repeat("a {\n", n) + strings.Repeat("}\n", n),

@@ -272,6 +272,10 @@ func pick(rng hcl.Range, yes, no node, f func(*Env) bool) node {
 }
 
 func (c *compiler) template(e *hclsyntax.TemplateExpr) node {
+	if e.IsStringLiteral() {
+		v, _ := e.Value(nil) // a literal refers to nothing that could be missing
+		return c.constant(v, e.SrcRange)
+	}
 	var parts []node
 	bad := false
 	for _, p := range e.Parts {
