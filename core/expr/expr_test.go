@@ -356,6 +356,7 @@ func TestShortCircuit(t *testing.T) {
 	}
 }
 
+// Not parallel: other tests would allocate while this one counts.
 func TestFilterDoesNotAllocate(t *testing.T) {
 	for _, src := range filters() {
 		b, diags := CompileBool(parse(t, src), sampleScope())
