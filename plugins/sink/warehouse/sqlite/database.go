@@ -26,9 +26,10 @@ const (
 // database is an open file with its prepared statements. It is used by one
 // goroutine at a time.
 type database struct {
-	conn *sqlite.Conn
-	path string
-	file os.FileInfo // what path named when it was opened
+	conn   *sqlite.Conn
+	path   string
+	file   os.FileInfo // what path named when it was opened
+	recent recent
 	*statements
 }
 

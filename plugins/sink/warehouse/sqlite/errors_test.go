@@ -107,9 +107,9 @@ func TestFailuresOfTheFile(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		name        string
+		name       string
 		spoil, fix func(*testing.T, *rig)
-		want        string
+		want       string
 	}{
 		{"full", pages(1), pages(1 << 30), "config:disk_full"},
 		{"read only", sql("PRAGMA query_only = ON"), sql("PRAGMA query_only = OFF"), "config:read_only"},

@@ -113,6 +113,7 @@ func (s *Sink) ready(ctx context.Context) error {
 // closed: the next Write opens the file anew.
 func (s *Sink) undo(cause error) error {
 	err := failure("write", cause)
+	s.db.recent.clear()
 	if s.db.conn.AutocommitEnabled() {
 		return err // SQLite has rolled back by itself
 	}

@@ -15,6 +15,7 @@ import (
 type statements struct {
 	begin, commit, rollback *binder
 	numbers                 *binder // the last load and message
+	others                  *binder // changes when another connection has committed
 	insertEvent             *binder
 	correctEvent            *binder
 	insertLoad              *binder
@@ -47,6 +48,7 @@ func newStatements(conn *sqlite.Conn) (*statements, error) {
 		// writes later can be refused in the middle.
 		{&s.begin, "BEGIN IMMEDIATE"}, {&s.commit, "COMMIT"}, {&s.rollback, "ROLLBACK"},
 		{&s.numbers, "SELECT ifnull((SELECT max(load_no) FROM pb_load_log), 0), ifnull((SELECT max(message_no) FROM pb_message_state), 0)"},
+		{&s.others, "PRAGMA data_version"},
 		{&s.insertEvent, insertEvent},
 		{&s.correctEvent, correctEvent()},
 		{&s.insertLoad, insertLoad},
