@@ -15,16 +15,11 @@ import (
 // checkParsed checks what holds for any answer, to requests good and bad.
 func (s *SourceSuite) checkParsed(r Reporter, in []sdk.Delivery, p *sdk.Parsed) {
 	answered := make([]bool, len(in))
-	ids := map[string]int{} // provider id -> request, for those of one request
 	ends := make([]int, len(in))
 	for i := range p.Events {
 		e := &p.Events[i]
 		d := e.DeliveryIndex()
 		answered[d] = true
-		if from, ok := ids[e.ProviderID]; ok && from == d && e.ProviderID != "" {
-			r.Errorf("two events of one request have the ProviderID %q: the second would be lost as a duplicate", e.ProviderID)
-		}
-		ids[e.ProviderID] = d
 		s.secrets.absent(r, "an event", e.AppendWire(nil))
 		if !inside(in[d].Body, e.PayloadOffset, e.PayloadLength) {
 			r.Errorf("an event's payload (offset %d, %d bytes) lies outside its body of %d bytes", e.PayloadOffset, e.PayloadLength, len(in[d].Body))

@@ -159,9 +159,22 @@ func (s *SourceSuite) golden(ctx context.Context, r Reporter, g *group) {
 		c := &g.cases[i]
 		r.Run(c.Name, func(r Reporter) {
 			if got := s.parsed(ctx, r, []sdk.Delivery{c.Delivery}); got != nil {
+				checkIdentities(r, got[0])
 				compareGolden(r, filepath.Join(s.Dir, c.Name+".events.json"), got[0], s.Update)
 			}
 		})
+	}
+}
+
+// checkIdentities refuses two events of a captured request that core would take
+// for one. Requests made up for other checks may well repeat themselves.
+func checkIdentities(r Reporter, got result) {
+	seen := map[string]bool{}
+	for _, e := range got.Events {
+		if seen[e.ProviderID] && e.ProviderID != "" {
+			r.Errorf("two events of one request have the ProviderID %q: the second would be lost as a duplicate", e.ProviderID)
+		}
+		seen[e.ProviderID] = true
 	}
 }
 
