@@ -114,15 +114,16 @@ func Open(o Options) (*Journal, error) {
 	o = withDefaults(o)
 	j := &Journal{opts: o, logs: map[logName]*Log{}, cursors: map[string]Cursor{}, ledger: map[Row]int64{}}
 	if !o.ReadOnly {
-		if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
-			return nil, fmt.Errorf("journal: create %s: %w", o.Dir, err)
+		if err := makeDir(o.FS, o.Dir); err != nil {
+			return nil, err
 		}
 	} else if _, err := o.FS.Stat(o.Dir); err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrNoStore, o.Dir)
 	}
 	// The version is looked at before the store is opened for writing: opening
 	// replays and flushes, and N refuses N+1's data without writing a byte (I16).
-	if err := j.checkVersion(); err != nil {
+	versioned, err := j.checkVersion()
+	if err != nil {
 		return nil, err
 	}
 	j.cache = pebble.NewCache(o.CacheBytes)
@@ -132,6 +133,12 @@ func Open(o Options) (*Journal, error) {
 		return nil, openError(o.Dir, err)
 	}
 	j.db = db
+	// The version file comes before anything that it speaks of.
+	if !versioned && !o.ReadOnly {
+		if err := j.writeVersion(); err != nil {
+			return nil, errors.Join(fmt.Errorf("journal: write version file: %w", err), j.closeStore())
+		}
+	}
 	if err := j.load(); err != nil {
 		return nil, errors.Join(err, j.closeStore())
 	}
@@ -184,7 +191,7 @@ func openError(dir string, err error) error {
 
 func (j *Journal) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
-		FS: j.opts.FS, Cache: j.cache, ReadOnly: j.opts.ReadOnly, ErrorIfNotExists: j.opts.ReadOnly,
+		FS: markerFS{j.opts.FS}, Cache: j.cache, ReadOnly: j.opts.ReadOnly, ErrorIfNotExists: j.opts.ReadOnly,
 		FormatMajorVersion: pebble.FormatNewest, // the default is the oldest
 		MemTableSize:       j.opts.MemTableBytes, MemTableStopWritesThreshold: 3,
 		L0CompactionThreshold: 4, L0StopWritesThreshold: 40,
@@ -236,26 +243,27 @@ func (j *Journal) fatal(err error) {
 // read before the store is opened.
 const versionFile = "PATCHBAY"
 
-func (j *Journal) checkVersion() error {
+// checkVersion reports whether there is a version file. It refuses a newer one.
+func (j *Journal) checkVersion() (found bool, err error) {
 	path := j.opts.FS.PathJoin(j.opts.Dir, versionFile)
 	f, err := j.opts.FS.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("journal: open %s: %w", path, err)
+		return false, fmt.Errorf("journal: open %s: %w", path, err)
 	}
 	defer f.Close()
 	buf := make([]byte, 64)
 	n, _ := f.Read(buf)
 	var v int
 	if _, err := fmt.Sscanf(string(buf[:n]), "patchbay journal %d", &v); err != nil {
-		return fmt.Errorf("%w: %s is not a version file", ErrCorrupt, path)
+		return true, fmt.Errorf("%w: %s is not a version file", ErrCorrupt, path)
 	}
 	if v > FormatVersion {
-		return fmt.Errorf("%w: format %d, this patchbay reads up to %d", ErrNewer, v, FormatVersion)
+		return true, fmt.Errorf("%w: format %d, this patchbay reads up to %d", ErrNewer, v, FormatVersion)
 	}
-	return nil
+	return true, nil
 }
 
 func (j *Journal) writeVersion() error {
@@ -273,11 +281,7 @@ func (j *Journal) writeVersion() error {
 	if err := fs.Rename(tmp, fs.PathJoin(dir, versionFile)); err != nil {
 		return err
 	}
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return syncDir(fs, dir)
 }
 
 // load reads what is kept in memory: identity, names, tails, cursors, ledger.
@@ -328,7 +332,7 @@ func (j *Journal) load() error {
 	return j.loadDeadSeq()
 }
 
-// create writes the identity of a new store, then the version file.
+// create writes the identity of a new store.
 func (j *Journal) create() error {
 	var id, key [16]byte
 	_, _ = rand.Read(id[:]) // never fails, says crypto/rand
@@ -340,9 +344,6 @@ func (j *Journal) create() error {
 	_ = b.Set(metaHashKey, key[:], nil)
 	if err := b.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("journal: create store: %w", err)
-	}
-	if err := j.writeVersion(); err != nil {
-		return fmt.Errorf("journal: write version file: %w", err)
 	}
 	return nil
 }
