@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -194,6 +195,9 @@ func (e *Engine) stages(p *config.Pipeline, log *journal.Log, number func([]*con
 			return nil, fmt.Errorf("%s: %w", where, err)
 		}
 		out = append(out, st)
+		if r, ok := st.(interface{ Run(context.Context) error }); ok {
+			e.background = append(e.background, r.Run)
+		}
 	}
 	return out, nil
 }

@@ -41,10 +41,10 @@ type Options struct {
 
 // Engine is a configuration at work. It is used once.
 type Engine struct {
-	cfg  *config.Config
-	cat  *catalog.Catalog
-	o    Options
-	log  zerolog.Logger
+	cfg *config.Config
+	cat *catalog.Catalog
+	o   Options
+	log zerolog.Logger
 
 	journal     *journal.Journal
 	receiver    *receiver.Receiver
@@ -54,6 +54,7 @@ type Engine struct {
 	lookups     map[string]*lookup.CSV
 	lanes       []*pipeline.Lane
 	dispatchers []*dispatch.Dispatcher
+	background  []func(context.Context) error // what stages do beside their events
 	started     time.Time
 	socketDir   string
 
@@ -141,6 +142,9 @@ func (e *Engine) serve(ctx context.Context, rl, al net.Listener) error {
 	for _, l := range e.cfg.Lookups {
 		t := e.lookups[l.Address]
 		workers.run(func(ctx context.Context) error { t.Run(ctx, l.Reload); return nil })
+	}
+	for _, f := range e.background {
+		workers.run(f)
 	}
 	for _, l := range e.lanes {
 		workers.run(l.Run)

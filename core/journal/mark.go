@@ -66,6 +66,18 @@ func (j *Journal) Marks(ns uint32, buckets []uint32, hashes []Hash, hit func(i i
 	return nil
 }
 
+// EachMark calls each for every identity that a namespace remembers, until it
+// returns false.
+func (j *Journal) EachMark(ns uint32, each func(Hash) bool) error {
+	lower := binary.BigEndian.AppendUint32([]byte{prefixMark}, ns)
+	return j.scan(lower, upperBound(lower), func(k, _ []byte) (bool, error) {
+		if len(k) != markKeyLen {
+			return false, fmt.Errorf("%w: %s", ErrCorrupt, describeKey(k))
+		}
+		return each(Hash(k[markKeyLen-len(Hash{}):])), nil
+	})
+}
+
 // Buckets lists the buckets of a namespace that hold anything, oldest first.
 func (j *Journal) Buckets(ns uint32) ([]uint32, error) {
 	lower := binary.BigEndian.AppendUint32([]byte{prefixMark}, ns)

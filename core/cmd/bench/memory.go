@@ -43,7 +43,7 @@ func (b *bench) dedup(ctx context.Context) error {
 		}
 		res[i] = *r
 	}
-	b.add("", figure{"dedup, a key at 100 thousand live keys", res[0].MicrosPerKey, "µs", "", "wall clock, lookup, mark and commit"})
+	b.add("", figure{"dedup, a key at 100 thousand live keys", res[0].MicrosPerKey, "µs", "", "CPU: lookup, mark, commit, compaction"})
 	b.add("", figure{fmt.Sprintf("dedup, a key at %d million live keys", large/1_000_000), res[1].MicrosPerKey, "µs", "", ""})
 	b.add("dedup_ratio_10m", figure{"  ratio", res[1].MicrosPerKey / res[0].MicrosPerKey, "", "<= 2", ""})
 	b.add("dedup_rss_mib", figure{"memory there", float64(res[1].RSS) / (1 << 20), "MiB", "< 300", "peak of the process"})
@@ -108,7 +108,9 @@ func dedupMain(dir string, n int) error {
 			return err
 		}
 	}
-	began, first := time.Now(), next
+	// Processor time, compactions included, says more than the wall clock on a
+	// machine that is shared.
+	began, first := selfCPU(), next
 	const measured = 200_000
 	rounds := measured / size
 	for range rounds {
@@ -116,7 +118,7 @@ func dedupMain(dir string, n int) error {
 			return err
 		}
 	}
-	took := time.Since(began)
+	took := selfCPU() - began
 	if next-first < measured/2 {
 		return fmt.Errorf("only %d new keys", next-first)
 	}

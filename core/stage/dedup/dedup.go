@@ -7,12 +7,17 @@
 // window and at most one and a half. The marks are part of the same step as the
 // events they let pass (I7), and survive restarts.
 //
+// Most events are new. That they are is answered from memory (filter.go), so that
+// the cost of an event does not grow with the number of identities remembered.
+//
 // Buckets go by the time of receipt, never by the provider's time (F23). A clock
 // that jumps forward makes the stage forget one bucket, not all: buckets are
 // dropped one at a time and not more often than once in half their width (F24).
 package dedup
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -31,10 +36,17 @@ type Stage struct {
 	width  time.Duration
 	window time.Duration
 
+	refill chan struct{} // asks Run to build the filter anew
+
 	mu       sync.Mutex
 	buckets  []uint32 // that hold marks, oldest first
 	dropped  time.Time
 	everDrop bool
+	filter   *filter // nil until it holds every live mark
+	next     *filter // being built by Run; gets every new mark too
+	// last holds, by source, the hashes of the batch that a lane may not have
+	// committed yet: a filter being built cannot find them in the journal.
+	last map[string][]journal.Hash
 }
 
 // New returns the stage for a namespace, which is the pipeline's own number.
@@ -46,7 +58,59 @@ func New(j *journal.Journal, ns uint32, window time.Duration) (*Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
-	return &Stage{j: j, ns: ns, window: window, width: window / 2, buckets: bs}, nil
+	s := &Stage{
+		j: j, ns: ns, window: window, width: window / 2, buckets: bs,
+		refill: make(chan struct{}, 1), last: map[string][]journal.Hash{},
+	}
+	if len(bs) == 0 {
+		s.filter = newFilter()
+	} else {
+		s.refill <- struct{}{}
+	}
+	return s, nil
+}
+
+// Run keeps the filter up to date until ctx ends: it builds it from the journal
+// after a restart, and anew when a bucket was dropped, since a Bloom filter
+// forgets nothing. The stage works without, only slower.
+func (s *Stage) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.refill:
+		}
+		if err := s.build(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("dedup: build filter: %w", err)
+		}
+	}
+}
+
+func (s *Stage) build(ctx context.Context) error {
+	f := newFilter()
+	s.mu.Lock()
+	s.next = f
+	for _, hs := range s.last {
+		for _, h := range hs {
+			f.add(h)
+		}
+	}
+	s.mu.Unlock()
+	n := 0
+	err := s.j.EachMark(s.ns, func(h journal.Hash) bool {
+		s.mu.Lock()
+		f.add(h)
+		s.mu.Unlock()
+		n++
+		return n%4096 != 0 || ctx.Err() == nil
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = nil
+	if err == nil && ctx.Err() == nil {
+		s.filter = f
+	}
+	return err
 }
 
 // seen is an identity's first appearance, in this batch or in the journal.
@@ -55,8 +119,8 @@ type seen struct {
 	index  int
 }
 
-func (s seen) encode() []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(nil, s.offset), uint64(s.index))
+func (s seen) encode(b []byte) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, s.offset), uint64(s.index))
 }
 
 func decodeSeen(v []byte) (s seen, ok bool) {
@@ -87,9 +151,10 @@ func (s *Stage) Apply(b *stage.Batch) error {
 		return nil
 	}
 	earlier := make(map[int]seen)
-	err := s.j.Marks(s.ns, s.live(), hashes, func(k int, v []byte) {
+	ask, who := s.unsure(hashes, owner)
+	err := s.j.Marks(s.ns, s.live(), ask, func(k int, v []byte) {
 		if first, ok := decodeSeen(v); ok {
-			earlier[owner[k]] = first
+			earlier[who[k]] = first
 		}
 	})
 	if err != nil {
@@ -99,9 +164,55 @@ func (s *Stage) Apply(b *stage.Batch) error {
 	return s.expire(b)
 }
 
+// unsure leaves out the hashes that were certainly never remembered.
+func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Hash, who []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.filter == nil {
+		return hashes, owner
+	}
+	for i, h := range hashes {
+		if s.filter.mayHold(h) {
+			ask, who = append(ask, h), append(who, owner[i])
+		}
+	}
+	return ask, who
+}
+
+// mark is an identity to remember.
+type mark struct {
+	hash   journal.Hash
+	bucket uint32
+	first  seen
+}
+
+// remember adds marks to the step and to the filters. They go in the order of
+// their hashes: neighbours in the store cost less.
+func (s *Stage) remember(b *stage.Batch, marks []mark) {
+	slices.SortFunc(marks, func(x, y mark) int { return bytes.Compare(x.hash[:], y.hash[:]) })
+	value := make([]byte, 0, 2*binary.MaxVarintLen64)
+	hashes := make([]journal.Hash, len(marks))
+	for i, m := range marks {
+		hashes[i] = m.hash
+		b.Tx.Mark(s.ns, m.bucket, m.hash, m.first.encode(value[:0]))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range [...]*filter{s.filter, s.next} {
+		if f == nil {
+			continue
+		}
+		for _, h := range hashes {
+			f.add(h)
+		}
+	}
+	s.last[b.Items[0].Event.Source] = hashes
+}
+
 // decide ends the duplicates and remembers the rest.
 func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earlier map[int]seen) {
 	inBatch := make(map[journal.Hash]seen, len(hashes))
+	marks := make([]mark, 0, len(hashes))
 	for k := 0; k < len(hashes); {
 		i := owner[k]
 		end := k
@@ -123,16 +234,16 @@ func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earli
 			me = first
 		}
 		bucket := s.bucket(it.Event.ReceivedAt)
-		value := me.encode()
 		for m := k; m < end; m++ {
 			if _, known := inBatch[hashes[m]]; known || (dup && end-k == 1) {
 				continue
 			}
 			inBatch[hashes[m]] = me
-			b.Tx.Mark(s.ns, bucket, hashes[m], value)
+			marks = append(marks, mark{hashes[m], bucket, me})
 		}
 		k = end
 	}
+	s.remember(b, marks)
 }
 
 func (s *Stage) bucket(received time.Time) uint32 {
@@ -165,5 +276,9 @@ func (s *Stage) expire(b *stage.Batch) error {
 	b.Tx.DropBucket(s.ns, s.buckets[0])
 	s.buckets = s.buckets[1:]
 	s.dropped, s.everDrop = time.Now(), true
+	select {
+	case s.refill <- struct{}{}:
+	default:
+	}
 	return nil
 }
