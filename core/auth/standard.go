@@ -130,7 +130,6 @@ func (t *standard) match(s *scope, h standardHeaders) (int, reason) {
 	s.buf = append(s.buf, h.stamp...)
 	s.buf = append(s.buf, '.')
 	s.segs = append(s.segs[:0], s.buf[at:len(s.buf):len(s.buf)], s.r.Body)
-	var text []byte
 	for i, k := range t.secrets {
 		if k.mac != nil {
 			if s.matches(k.mac.sum(s.sum[:0], s.segs)) {
@@ -138,13 +137,8 @@ func (t *standard) match(s *scope, h standardHeaders) (int, reason) {
 			}
 			continue
 		}
+		text := s.join(s.segs)
 		for _, sig := range s.signatures() {
-			if len(sig) != ed25519.SignatureSize {
-				continue
-			}
-			if text == nil {
-				text = s.join(s.segs)
-			}
 			if ed25519.Verify(k.public, text, sig) {
 				return i, ""
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/patchbay-io/patchbay/sdk/wire"
 )
 
 const standardSecret = "c2VjcmV0LW9mLXRoZS10ZXN0" // base64 of the key below
@@ -83,6 +84,18 @@ func TestStandardWebhooks(t *testing.T) {
 		check(t, "absent "+h, v, r, missingSignature)
 		r.Header.Set("Svix-"+h, standardRequest("Svix", "msg_1", now, good).Header.Get("Svix-"+h))
 		check(t, "complete in no set "+h, v, r, missingSignature)
+	}
+}
+
+// A plugin that does not say how old a request may be gets the scheme's default.
+func TestStandardWebhooksDefaultAge(t *testing.T) {
+	t.Parallel()
+	v, err := Compile(&wire.Auth{Scheme: &wire.Auth_StandardWebhooks{StandardWebhooks: &wire.StandardWebhooks{Secrets: []string{standardSecret}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for stamp, want := range map[string]reason{"1735732500": "", "1735732499": stale, "1735733101": stale} {
+		check(t, stamp, v, standardRequest("Svix", "msg_1", stamp, "v1,"+b64256(standardText, "msg_1."+stamp+".body")), want)
 	}
 }
 
