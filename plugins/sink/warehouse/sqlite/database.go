@@ -15,7 +15,7 @@ import (
 const (
 	// cacheKiB is the page cache: the keys of pb_events are random, and a page
 	// that is not in memory is a read for every row.
-	cacheKiB = 64 << 10
+	cacheKiB = 48 << 10
 	// checkpointPages is how many pages of 4 KiB the write-ahead log collects
 	// before they go into the database: a page that many batches change is then
 	// written there once. With journal_size_limit it bounds the log's file.

@@ -2,8 +2,8 @@ package sqlite
 
 import "github.com/patchbay-io/patchbay/plugins/sink/warehouse/fold"
 
-// recentMessages bounds each of the two generations of recent: about 9 MiB.
-const recentMessages = 8 << 10
+// recentMessages bounds each of the two generations of recent: about 5 MiB.
+const recentMessages = 4 << 10
 
 // recent holds the states of messages as they were last committed. The events of
 // a message come within seconds, and reading a state costs as much as folding
