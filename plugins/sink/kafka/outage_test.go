@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,6 +138,24 @@ func TestNothingIsSentAfterAFailure(t *testing.T) {
 	}
 }
 
+// I5: the same while the record at fault is looked for.
+func TestIsolationStopsAtAFailure(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	topic := c.topic(t, 1, nil)
+	p := servePlugin(t).mustOpen(c.args(topic))
+	c.Fault(kfake.Fault{Keys: produceKey, Topic: topic, Err: kerr.InvalidRecord}, kfake.Fault{Keys: produceKey, Topic: topic, Err: kerr.NotEnoughReplicas})
+	for i, o := range p.mustWrite(events(8), sdk.OutcomeRetry) {
+		if got, want := strings.Contains(o.Reason, "held back"), i >= 4; got != want {
+			t.Errorf("event %d: got held back %v (%s), want %v", i, got, o.Reason, want)
+		}
+	}
+	p.mustWrite(events(8), sdk.OutcomeDone)
+	if got := len(c.dump(t, topic)); got != 8 {
+		t.Errorf("got %d records, want 8", got)
+	}
+}
+
 // I5: a message whose events have different keys spans partitions; its later
 // events wait for the earlier ones all the same.
 func TestOrderAcrossPartitions(t *testing.T) {
@@ -168,6 +188,94 @@ func TestOrderAcrossPartitions(t *testing.T) {
 	if got := len(c.dump(t, topic)); got != first {
 		t.Errorf("got %d records, want %d", got, first)
 	}
+}
+
+// I5: a partition that failed takes no later event either, even one whose
+// message had to wait for another partition.
+func TestOrderAcrossRounds(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	topic := c.topic(t, 2, nil)
+	p := servePlugin(t).mustOpen(with(c.args(topic), args{"key": "event_id"}))
+	var in []sdk.Event
+	for i := 0; len(in) < 3; i++ { // partitions 0, 1, 0
+		if e := event(i); partitionOf([]byte(e.ID.String()), 2) == len(in)%2 {
+			in = append(in, e)
+		}
+	}
+	in[2].MessageID = in[1].MessageID
+	c.Fault(kfake.Fault{Keys: produceKey, Topic: topic, Partitions: []int32{0}, Err: kerr.NotEnoughReplicas})
+	out, err := p.write(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []sdk.OutcomeKind{sdk.OutcomeRetry, sdk.OutcomeDone, sdk.OutcomeRetry} {
+		if out[i].Kind != want {
+			t.Errorf("event %d: got %s (%s), want %s", i, kindName(out[i].Kind), out[i].Reason, kindName(want))
+		}
+	}
+}
+
+// A broker that cannot be reached is tried by the lanes under way and no other.
+func TestUnreachableBrokerIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	s := newSink(time.Now)
+	var dials atomic.Int64
+	s.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	p := serveSink(t, s).mustOpen(c.args(c.topic(t, 100, nil)))
+	c.proxies[0].stop()
+	dials.Store(0)
+	p.mustWrite(events(500), sdk.OutcomeRetry)
+	if got := dials.Load(); got < 1 || got > maxInFlight {
+		t.Errorf("got %d attempts to connect, want 1 to %d", got, maxInFlight)
+	}
+}
+
+// leaderless says that the topic's one partition has no leader, in answer to the
+// metadata requests number from to number to, counted from 1.
+func leaderless(c *fakeCluster, topic string, from, to int) {
+	seen := 0
+	c.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := r.(*kmsg.MetadataRequest)
+		if len(req.Topics) != 1 || *req.Topics[0].Topic != topic {
+			return nil, nil, false
+		}
+		if seen++; seen < from || seen > to {
+			return nil, nil, false
+		}
+		res := req.ResponseKind().(*kmsg.MetadataResponse)
+		mt, mp := kmsg.NewMetadataResponseTopic(), kmsg.NewMetadataResponseTopicPartition()
+		mp.Leader, mp.ErrorCode = -1, kerr.LeaderNotAvailable.Code
+		mt.Topic, mt.Partitions = &topic, append(mt.Partitions, mp)
+		res.Topics = append(res.Topics, mt)
+		return res, nil, true
+	})
+}
+
+func TestPartitionWithoutLeader(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	topic := c.topic(t, 1, nil)
+	leaderless(c, topic, 1, 2)
+	p := servePlugin(t).mustOpen(c.args(topic))
+	p.mustWrite(events(3), sdk.OutcomeRetry) // asks again next time
+	p.mustWrite(events(3), sdk.OutcomeRetry)
+	p.mustWrite(events(3), sdk.OutcomeDone)
+}
+
+// A topic that was just created is used when its partitions have leaders.
+func TestCreationWaitsForLeaders(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	topic := c.fresh(t)
+	leaderless(c, topic, 2, 4) // the first says that it does not exist
+	p := servePlugin(t).mustOpen(with(c.args(topic), args{"create_topic": args{"partitions": 1}}))
+	p.mustWrite(events(3), sdk.OutcomeDone)
 }
 
 func TestThrottle(t *testing.T) {
@@ -349,6 +457,51 @@ func TestNothingIsDeliveredAfterTheContextEnded(t *testing.T) {
 			t.Errorf("event %d was delivered although it was reported as not sent", i)
 		}
 	}
+}
+
+// A request whose context has ended is not even begun, on a connection that
+// stands ready for it.
+func TestNothingIsSentOnceTheContextEnded(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	topic := c.topic(t, 1, nil)
+	s := newSink(time.Now)
+	cfg := &Config{
+		Brokers: c.seeds, Topic: topic, Key: "auto", Compression: "none", Timeout: deadline, MaxMessageBytes: 1 << 20,
+	}
+	if err := s.Open(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	in := events(1)
+	newBatch(s, in).run(t.Context())
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		b := newBatch(s, in)
+		b.run(ended)
+		if v := b.verdicts[0]; v.kind != retry || v.code != "canceled" {
+			t.Fatalf("got verdict %d %q (%v), want retry", v.kind, v.code, v.err)
+		}
+		newBatch(s, in).run(t.Context()) // leaves a connection behind again
+	}
+	if got := len(c.dump(t, topic)); got != 51 {
+		t.Errorf("got %d records, want 51", got)
+	}
+}
+
+// A bootstrap address that accepts and says nothing leaves time for the next.
+func TestSilentBootstrapBroker(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	a := c.args(c.topic(t, 1, nil))
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // never accepts: the kernel does
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	a["brokers"], a["timeout"] = append([]string{silent.Addr().String()}, c.seeds...), "2s"
+	servePlugin(t).mustOpen(a).mustWrite(events(2), sdk.OutcomeDone)
 }
 
 // I17: closing waits for no broker.

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -314,6 +315,25 @@ func TestSCRAMRefusesOddNames(t *testing.T) {
 	_, err := (&SASL{Mechanism: "scram-sha-512", Username: "u\x00", Password: "hunter\x07"}).mechanism()
 	if err == nil || strings.Contains(err.Error(), "hunter") {
 		t.Errorf("got %v, want an error without the password", err)
+	}
+}
+
+func TestClosedTransport(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	tr := &transport{dial: new(net.Dialer).DialContext}
+	held, err := tr.acquire(t.Context(), c.seeds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.Close()
+	tr.release(held)
+	if alive(held.raw) {
+		t.Error("a connection given back after Close stays open")
+	}
+	var notSent *notSentError
+	if _, err := tr.RoundTrip(t.Context(), kafka.TCP(c.seeds...), nil); !errors.Is(err, errClosed) || !errors.As(err, &notSent) {
+		t.Errorf("got %v, want %v, not sent", err, errClosed)
 	}
 }
 
