@@ -161,7 +161,9 @@ func (e *Event) reason() string {
 	return out
 }
 
-func (d *DeadLetterRef) summary() string { return fmt.Sprintf("dead letter %d (%s), %s", d.ID, d.State, d.Code) }
+func (d *DeadLetterRef) summary() string {
+	return fmt.Sprintf("dead letter %d (%s), %s", d.ID, d.State, d.Code)
+}
 
 func (d *Delivery) detail() string {
 	if d.DeadLetter != nil && d.State != Delivered {
