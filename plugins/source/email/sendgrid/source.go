@@ -1,0 +1,108 @@
+package sendgrid
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/patchbay-io/patchbay/plugins/source/internal/jsonscan"
+	"github.com/patchbay-io/patchbay/sdk"
+)
+
+// Limits of what one request may cost beyond its own size (I12). Real requests
+// stay far below: SendGrid sends at 768 KB, and an event without custom
+// arguments has some 300 bytes and a dozen members.
+const (
+	maxEvents  = 16384 // a request
+	maxMembers = 1000  // an event
+)
+
+// Codes of rejections beside those of packages sdk and jsonscan.
+const (
+	codeTooManyEvents  = "too_many_events"
+	codeTooManyMembers = "too_many_members"
+)
+
+// Reasons of rejections. They never quote the request.
+var (
+	errNotArray       = errors.New("the body is not a JSON array")
+	errNotObject      = errors.New("the element is not a JSON object")
+	errNoWord         = errors.New("the element has no event")
+	errNested         = errors.New("a member that must be a text is an object or an array")
+	errFault          = errors.New("the element is JSON that cannot be relied on")
+	errTooManyEvents  = errors.New("the array goes on after 16384 elements")
+	errTooManyMembers = errors.New("the element has more than 1000 members")
+)
+
+// Source serves the type sendgrid. It keeps nothing between calls.
+type Source struct{}
+
+// Info implements sdk.Source.
+func (Source) Info() sdk.Info {
+	return sdk.Info{
+		Name: "sendgrid", Version: sdk.Version, Channel: sdk.Email,
+		Summary: "SendGrid's Event Webhook: delivery, engagement and consent of email.",
+		// SendGrid repeats a request for 24 hours after the event.
+		RetryHorizon: 24 * time.Hour,
+	}
+}
+
+// Configure implements sdk.Source.
+func (Source) Configure(_ context.Context, c *Config) (sdk.Auth, error) { return c.auth() }
+
+// Parse implements sdk.Source.
+func (Source) Parse(ctx context.Context, in []sdk.Delivery, out *sdk.Batch) error {
+	size := 0
+	for i := range in {
+		size += len(in[i].Body)
+	}
+	p := parser{out: out, arena: newArena(size)}
+	for i := range in {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p.request(i, in[i].Body)
+	}
+	return nil
+}
+
+// parser turns requests into events, one after the other.
+type parser struct {
+	out   *sdk.Batch
+	arena arena
+	event fields // the one at hand
+	text  string // the request's body
+}
+
+// request reads one request.
+func (p *parser) request(delivery int, body []byte) {
+	// Events point into this copy: the body's own memory is not ours to keep.
+	p.text = string(body)
+	doc, err := jsonscan.Document(p.text)
+	switch {
+	case err != nil:
+		p.out.Reject(delivery, sdk.Malformed, err)
+		return
+	case doc.Kind != jsonscan.Array:
+		p.out.Reject(delivery, sdk.Malformed, errNotArray)
+		return
+	}
+	index := 0
+	for it := jsonscan.Walk(p.text, doc); it.Next(); index++ {
+		v := it.Value
+		if index == maxEvents {
+			p.out.RejectPart(delivery, index, v.Start, doc.End-1-v.Start, codeTooManyEvents, errTooManyEvents)
+			return
+		}
+		if code, err := p.event.read(p.text, v); err != nil {
+			p.out.RejectPart(delivery, index, v.Start, v.End-v.Start, code, err)
+			continue
+		}
+		e := p.out.Add(delivery)
+		e.PayloadOffset, e.PayloadLength = v.Start, v.End-v.Start
+		p.event.fill(e, &p.arena)
+	}
+	if index == 0 {
+		p.out.Ignore(delivery, "ping")
+	}
+}
