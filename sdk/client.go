@@ -72,7 +72,7 @@ func (c *Client) Parse(ctx context.Context, parts [][]byte, n int) (*Parsed, err
 
 func decodeParsed(data []byte, n int) (*Parsed, error) {
 	p := &Parsed{Events: make([]Event, 0, n)}
-	answered, last := -1, 0
+	answered, last := 0, 0
 	err := repeated(data, 1, func(b []byte) error {
 		p.Events = append(p.Events, Event{})
 		e := &p.Events[len(p.Events)-1]

@@ -239,7 +239,7 @@ func (s *sourceServer[C]) Configure(ctx context.Context, r *wire.ConfigureReques
 		ps = append(ps, &ConfigProblem{Summary: rest.Error()})
 	}
 	out := &wire.ConfigureSourceResponse{Diagnostics: wireDiagnostics(ps)}
-	if err != nil {
+	if !onlyWarnings(err) {
 		return out, nil
 	}
 	if auth == nil {
@@ -385,8 +385,9 @@ func (s *sinkServer[C]) Open(ctx context.Context, r *wire.ConfigureRequest) (*wi
 	return out, nil
 }
 
-// onlyWarnings reports whether err, of a check, lets the sink open. It must, or a
-// sink with a warning would count as open without ever having been opened.
+// onlyWarnings reports whether err, of a check, lets the source or sink start. It
+// must, or a sink with a warning would count as open without ever having been
+// opened, and a source with one would have no authentication.
 func onlyWarnings(err error) bool {
 	ps, rest := problems(err)
 	for _, p := range ps {
