@@ -16,4 +16,8 @@
 // decoder (no places, no duplicates), streaming tokens of encoding/json (slower
 // still). Failure mode: the grammar is written by hand; a fuzz test holds it
 // against encoding/json.
+//
+// There are two ways to read. Document and Walk take no memory and scan again
+// for each level that is looked at; a Tape takes 16 bytes a value and scans
+// once, which more than halves the cost of an array of hundreds of events.
 package jsonscan

@@ -79,11 +79,7 @@ func (v Value) Text(text string) string {
 // Document reads a whole text: one value with nothing but white space around
 // it. A byte order mark before it is passed over.
 func Document(text string) (Value, error) {
-	pos := 0
-	if len(text) >= 3 && text[:3] == "\xef\xbb\xbf" {
-		pos = 3
-	}
-	s := scanner{text: text, pos: pos}
+	s := scanner{text: text, pos: begin(text)}
 	v, err := s.value()
 	if err != nil {
 		return v, err
@@ -92,6 +88,14 @@ func Document(text string) (Value, error) {
 		return v, s.bad("something after the value")
 	}
 	return v, nil
+}
+
+// begin returns where a text begins: after a byte order mark.
+func begin(text string) int {
+	if len(text) >= 3 && text[:3] == "\xef\xbb\xbf" {
+		return 3
+	}
+	return 0
 }
 
 // scanner reads values one after the other.
