@@ -20,8 +20,9 @@ type fields struct {
 	oneCategory                             bool
 }
 
-// read reads the element v of text. An error comes with its code.
-func (f *fields) read(text string, v jsonscan.Value) (code string, err error) {
+// read reads the element at node n. An error comes with its code.
+func (f *fields) read(text string, tape *jsonscan.Tape, n jsonscan.Node) (code string, err error) {
+	v := tape.Value(n)
 	if v.Kind != jsonscan.Object {
 		return sdk.Malformed, errNotObject
 	}
@@ -30,20 +31,19 @@ func (f *fields) read(text string, v jsonscan.Value) (code string, err error) {
 	}
 	*f = fields{attrs: f.attrs[:0]}
 	var keys jsonscan.Keys
-	n := 0
-	for it := jsonscan.Walk(text, v); it.Next(); n++ {
-		if n == maxMembers {
+	members := 0
+	for k, end := n+1, tape.Next(n); k < end; k = tape.Next(k + 1) {
+		if members++; members > maxMembers {
 			return codeTooManyMembers, errTooManyMembers
 		}
-		key := it.Key.Text(text)
-		if !keys.Add(key) {
+		key, value := tape.Value(k).Text(text), tape.Value(k+1)
+		nested := value.Kind == jsonscan.Object || value.Kind == jsonscan.Array
+		if !keys.Add(key) || (nested && tape.Check(text, k+1) != 0) {
 			return jsonscan.DuplicateKey.Code(), errFault
 		}
-		nested := it.Value.Kind == jsonscan.Object || it.Value.Kind == jsonscan.Array
-		if nested && jsonscan.Check(text, it.Value) != 0 {
-			return jsonscan.DuplicateKey.Code(), errFault
-		}
-		if known := f.set(text, key, it.Value); known && nested {
+		if key == "category" {
+			f.setCategory(text, tape, k+1)
+		} else if known := f.set(key, value.Text(text)); known && nested {
 			return sdk.Malformed, errNested
 		}
 	}
@@ -54,8 +54,7 @@ func (f *fields) read(text string, v jsonscan.Value) (code string, err error) {
 }
 
 // set takes one member. It reports whether the member must be a text.
-func (f *fields) set(text, key string, v jsonscan.Value) (known bool) {
-	value := v.Text(text)
+func (f *fields) set(key, value string) (known bool) {
 	switch key {
 	case "event":
 		f.word = value
@@ -94,18 +93,15 @@ func (f *fields) set(text, key string, v jsonscan.Value) (known bool) {
 	case "conversation_id":
 		f.conversation = value
 	default:
-		f.other(text, key, value, v)
+		f.other(key, value)
 		return false
 	}
 	return true
 }
 
 // other takes a member that may be of any kind.
-func (f *fields) other(text, key, value string, v jsonscan.Value) {
+func (f *fields) other(key, value string) {
 	switch key {
-	case "category":
-		f.setCategory(text, value, v)
-		return
 	case "singlesend_id":
 		f.singleSend = value
 	case "marketing_campaign_id":
@@ -115,16 +111,15 @@ func (f *fields) other(text, key, value string, v jsonscan.Value) {
 }
 
 // setCategory takes category, which is a text or an array of texts.
-func (f *fields) setCategory(text, value string, v jsonscan.Value) {
-	if v.Kind != jsonscan.Array {
-		if value != "" {
-			f.category, f.categories, f.oneCategory = value, v.Raw(text), true
+func (f *fields) setCategory(text string, tape *jsonscan.Tape, n jsonscan.Node) {
+	v := tape.Value(n)
+	switch {
+	case v.Kind != jsonscan.Array:
+		if f.category = v.Text(text); f.category != "" {
+			f.categories, f.oneCategory = v.Raw(text), true
 		}
-		return
-	}
-	it := jsonscan.Walk(text, v)
-	if it.Next() {
-		f.category, f.categories = it.Value.Text(text), v.Raw(text)
+	case tape.Next(n) > n+1:
+		f.category, f.categories = tape.Value(n+1).Text(text), v.Raw(text)
 	}
 }
 

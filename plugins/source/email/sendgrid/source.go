@@ -70,39 +70,43 @@ func (Source) Parse(ctx context.Context, in []sdk.Delivery, out *sdk.Batch) erro
 type parser struct {
 	out   *sdk.Batch
 	arena arena
+	tape  jsonscan.Tape
 	event fields // the one at hand
-	text  string // the request's body
 }
 
 // request reads one request.
 func (p *parser) request(delivery int, body []byte) {
 	// Events point into this copy: the body's own memory is not ours to keep.
-	p.text = string(body)
-	doc, err := jsonscan.Document(p.text)
-	switch {
-	case err != nil:
+	text := string(body)
+	if err := p.tape.Read(text); err != nil {
 		p.out.Reject(delivery, sdk.Malformed, err)
 		return
-	case doc.Kind != jsonscan.Array:
+	}
+	const array = jsonscan.Node(0)
+	if p.tape.Value(array).Kind != jsonscan.Array {
 		p.out.Reject(delivery, sdk.Malformed, errNotArray)
 		return
 	}
+	end := p.tape.Next(array)
+	if end == array+1 {
+		p.out.Ignore(delivery, "ping")
+		return
+	}
 	index := 0
-	for it := jsonscan.Walk(p.text, doc); it.Next(); index++ {
-		v := it.Value
+	for n := array + 1; n < end; n = p.tape.Next(n) {
+		v := p.tape.Value(n)
 		if index == maxEvents {
-			p.out.RejectPart(delivery, index, v.Start, doc.End-1-v.Start, codeTooManyEvents, errTooManyEvents)
+			rest := p.tape.Value(array).End - 1 - v.Start
+			p.out.RejectPart(delivery, index, v.Start, rest, codeTooManyEvents, errTooManyEvents)
 			return
 		}
-		if code, err := p.event.read(p.text, v); err != nil {
+		if code, err := p.event.read(text, &p.tape, n); err != nil {
 			p.out.RejectPart(delivery, index, v.Start, v.End-v.Start, code, err)
-			continue
+		} else {
+			e := p.out.Add(delivery)
+			e.PayloadOffset, e.PayloadLength = v.Start, v.End-v.Start
+			p.event.fill(e, &p.arena)
 		}
-		e := p.out.Add(delivery)
-		e.PayloadOffset, e.PayloadLength = v.Start, v.End-v.Start
-		p.event.fill(e, &p.arena)
-	}
-	if index == 0 {
-		p.out.Ignore(delivery, "ping")
+		index++
 	}
 }
