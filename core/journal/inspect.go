@@ -244,3 +244,6 @@ func (i *Item) decodeLog(key, value []byte) error {
 	i.At, i.Entries = c.at, c.entries
 	return nil
 }
+
+// IsCorrupt reports whether err says that the store's files are damaged.
+func IsCorrupt(err error) bool { return errors.Is(err, ErrCorrupt) || pebble.IsCorruptionError(err) }

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var s setup
+	cmd := &cobra.Command{
+		Use:   "run [DIR]",
+		Short: "Run a configuration until SIGINT or SIGTERM",
+		Long: `Run starts the configuration in DIR. The first SIGINT or SIGTERM stops it in order:
+what was accepted is kept and goes on at the next start. A second one ends it at
+once, which loses nothing either. Logs go to stderr.`,
+		Example: "  patchbay run\n  patchbay run /etc/patchbay --log-level warn",
+		Args:    atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, setMask := a.logger()
+			e, _, diags, err := a.prepare(cmd.Context(), dirArg(args), &s, true, log, setMask)
+			if err != nil {
+				return err
+			}
+			if e == nil {
+				return &problem{exit: exitInvalid, code: "configuration", err: errors.New("the configuration has errors; nothing was started"), diags: diags}
+			}
+			for i := range diags {
+				log.Warn().Str("code", string(diags[i].Code)).Msg(diags[i].Error())
+			}
+			if err := e.Run(cmd.Context()); err != nil {
+				return err
+			}
+			return a.answer(struct {
+				Stopped bool `json:"stopped"`
+			}{true}, nil, func() error { return nil })
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/patchbay-io/patchbay/core/catalog"
+	"github.com/patchbay-io/patchbay/core/config"
+	"github.com/patchbay-io/patchbay/core/diag"
+	"github.com/patchbay-io/patchbay/core/engine"
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+// setup is what run and validate need to know beside the directory.
+type setup struct {
+	pluginDirs []string
+	vars       []string
+}
+
+func (s *setup) flags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&s.pluginDirs, "plugin-dir", nil, "further folder with plugins; may be repeated")
+	cmd.Flags().StringArrayVar(&s.vars, "var", nil, "NAME=VALUE of a variable; may be repeated")
+}
+
+func (s *setup) options() (config.Options, error) {
+	o := config.Options{Vars: map[string]string{}}
+	for _, text := range s.vars {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return o, usage("--var %q: write NAME=VALUE", text)
+		}
+		o.Vars[name] = value
+	}
+	return o, nil
+}
+
+// prepare finds the plugins and reads the configuration. The engine is nil if
+// the diagnostics have errors.
+func (a *app) prepare(ctx context.Context, dir string, s *setup, strict bool, log zerolog.Logger, setMask func(func(string) string)) (*engine.Engine, *config.Config, diag.List, error) {
+	o, err := s.options()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cat, err := catalog.Open(ctx, append(s.pluginDirs, catalog.DefaultDirs()...), log)
+	if err != nil {
+		return nil, nil, nil, &problem{exit: exitInvalid, code: "plugins", err: err}
+	}
+	o.Types, o.RequireSecrets = cat, strict
+	cfg, diags := a.load(dir, o)
+	setMask(cfg.Mask)
+	if diags.HasErrors() {
+		return nil, cfg, diags, nil
+	}
+	e, err := engine.New(cfg, cat, engine.Options{Log: log, Version: sdk.Version})
+	return e, cfg, diags, err
+}
+
+func dirArg(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}
+
+// checkTimeout bounds how long plugins may look at their configuration.
+const checkTimeout = time.Minute
+
+func (a *app) validateCommand() *cobra.Command {
+	var s setup
+	cmd := &cobra.Command{
+		Use:   "validate [DIR]",
+		Short: "Check a configuration without starting it",
+		Long: `Validate reads the configuration in DIR, has every plugin look at its own block,
+and reports all that is wrong, with the place and what to write instead. Nothing
+is sent, received or stored. A secret that is not set here is a warning only.`,
+		Example: "  patchbay validate\n  patchbay validate examples/local --json",
+		Args:    atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, setMask := a.logger()
+			e, cfg, diags, err := a.prepare(cmd.Context(), dirArg(args), &s, false, log.Level(zerolog.WarnLevel), setMask)
+			if err != nil {
+				return err
+			}
+			if e != nil {
+				ctx, cancel := context.WithTimeout(cmd.Context(), checkTimeout)
+				defer cancel()
+				diags = append(diags, e.Check(ctx)...)
+				diags.Sort()
+			}
+			return a.validated(cfg, diags)
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+// found is what validate reports to programs beside the diagnostics.
+type found struct {
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	Files    int `json:"files"`
+}
+
+func (a *app) validated(cfg *config.Config, diags diag.List) error {
+	f := found{Files: len(cfg.Files)}
+	f.Errors, f.Warnings = diags.Count()
+	if !a.json {
+		if err := diags.WriteText(a.stdout, a.files); err != nil {
+			return err
+		}
+		if len(diags) > 0 {
+			fmt.Fprintln(a.stdout)
+		}
+		fmt.Fprintf(a.stdout, "%s, %s in %s.\n", count(f.Errors, "error"), count(f.Warnings, "warning"), count(f.Files, "file"))
+	}
+	if f.Errors > 0 {
+		return &problem{
+			exit: exitInvalid, code: "configuration", err: errors.New("the configuration has errors"), diags: diags, data: f, shown: true,
+		}
+	}
+	return a.answer(f, diags, func() error { return nil })
+}
