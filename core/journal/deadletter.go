@@ -63,7 +63,7 @@ func (j *Journal) DeadLetter(id uint64) (*DeadLetter, error) {
 		return nil, ErrNoDeadLetter
 	}
 	if err != nil {
-		return nil, fmt.Errorf("journal: read dead letter %d: %w", id, err)
+		return nil, readError(fmt.Sprintf("dead letter %d", id), err)
 	}
 	defer closer.Close()
 	d := new(DeadLetter)

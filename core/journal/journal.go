@@ -77,7 +77,8 @@ type Journal struct {
 	ledgerMu sync.Mutex
 	ledger   map[Row]int64
 
-	queue committer
+	queue  committer
+	alarms alarms
 }
 
 // Kind tells raw logs from staged ones.
@@ -124,6 +125,9 @@ func Open(o Options) (*Journal, error) {
 	// replays and flushes, and N refuses N+1's data without writing a byte (I16).
 	versioned, err := j.checkVersion()
 	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(j.checkManifest(versioned), j.checkWALs()); err != nil {
 		return nil, err
 	}
 	j.cache = pebble.NewCache(o.CacheBytes)
@@ -196,7 +200,7 @@ func (j *Journal) pebbleOptions() *pebble.Options {
 		MemTableSize:       j.opts.MemTableBytes, MemTableStopWritesThreshold: 3,
 		L0CompactionThreshold: 4, L0StopWritesThreshold: 40,
 		MaxOpenFiles: 512, DisableWAL: false,
-		Logger: (*storeLogger)(j),
+		Logger: (*storeLogger)(j), EventListener: j.listener(),
 		// Deletes are range deletes over whole chunks and buckets; flushing them
 		// soon gives the space back.
 		FlushDelayDeleteRange: 10 * time.Second,
@@ -368,7 +372,7 @@ func (j *Journal) loadIdentity() error {
 func (j *Journal) loadDeadSeq() error {
 	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixDead}, UpperBound: []byte{prefixDead + 1}})
 	if err != nil {
-		return fmt.Errorf("journal: read dead letters: %w", err)
+		return readError("dead letters", err)
 	}
 	defer it.Close()
 	if it.Last() {
@@ -383,7 +387,7 @@ func (j *Journal) getMeta(key []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("journal: read %s: %w", describeKey(key), err)
+		return nil, readError(describeKey(key), err)
 	}
 	defer closer.Close()
 	return append([]byte(nil), v...), nil
@@ -394,12 +398,12 @@ func (j *Journal) getMeta(key []byte) ([]byte, error) {
 func (j *Journal) scan(lower, upper []byte, each func(k, v []byte) (bool, error)) error {
 	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return fmt.Errorf("journal: read: %w", err)
+		return readError("store", err)
 	}
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return errors.Join(fmt.Errorf("journal: read %s: %w", describeKey(it.Key()), err), it.Close())
+			return errors.Join(readError(describeKey(it.Key()), err), it.Close())
 		}
 		more, err := each(it.Key(), v)
 		if err != nil || !more {
@@ -407,7 +411,7 @@ func (j *Journal) scan(lower, upper []byte, each func(k, v []byte) (bool, error)
 		}
 	}
 	if err := errors.Join(it.Error(), it.Close()); err != nil {
-		return fmt.Errorf("journal: read: %w", err)
+		return readError("store", err)
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func (j *Journal) loadLogs() error {
 func (l *Log) findTail() error {
 	it, err := l.j.db.NewIter(l.bounds(prefixChunk))
 	if err != nil {
-		return fmt.Errorf("journal: read log %q: %w", l.name, err)
+		return readError(l.describe(), err)
 	}
 	defer it.Close()
 	if it.Last() {
@@ -123,7 +123,7 @@ func (l *Log) findTail() error {
 		l.next = c.Offset
 	}
 	if err := it.Error(); err != nil {
-		return fmt.Errorf("journal: read log %q: %w", l.name, err)
+		return readError(l.describe(), err)
 	}
 	l.tail.Store(l.next)
 	return nil
@@ -141,10 +141,12 @@ func (l *Log) bounds(prefix byte) *pebble.IterOptions {
 func (l *Log) chunkAt(it *pebble.Iterator) (*chunk, error) {
 	v, err := it.ValueAndErr()
 	if err != nil {
-		return nil, fmt.Errorf("journal: read %s: %w", describeKey(it.Key()), err)
+		return nil, readError(describeKey(it.Key()), err)
 	}
 	return decodeChunk(binary.BigEndian.Uint64(it.Key()[5:]), append([]byte(nil), v...))
 }
+
+func (l *Log) describe() string { return fmt.Sprintf("%s log %q", l.kind, l.name) }
 
 // Name is the name the log was opened with.
 func (l *Log) Name() string { return l.name }
@@ -279,7 +281,7 @@ func (l *Log) readRecent(from uint64, take func(*chunk) bool) bool {
 func (l *Log) readStore(from uint64, take func(*chunk) bool) error {
 	it, err := l.j.db.NewIter(l.bounds(prefixChunk))
 	if err != nil {
-		return fmt.Errorf("journal: read log %q: %w", l.name, err)
+		return readError(l.describe(), err)
 	}
 	defer it.Close()
 	// The chunk that holds from has the greatest base that is not above it.
@@ -296,7 +298,7 @@ func (l *Log) readStore(from uint64, take func(*chunk) bool) error {
 		}
 	}
 	if err := it.Error(); err != nil {
-		return fmt.Errorf("journal: read log %q: %w", l.name, err)
+		return readError(l.describe(), err)
 	}
 	return nil
 }
@@ -305,7 +307,7 @@ func (l *Log) readStore(from uint64, take func(*chunk) bool) error {
 func (l *Log) First() (uint64, error) {
 	it, err := l.j.db.NewIter(l.bounds(prefixChunk))
 	if err != nil {
-		return 0, fmt.Errorf("journal: read log %q: %w", l.name, err)
+		return 0, readError(l.describe(), err)
 	}
 	defer it.Close()
 	if it.First() {
@@ -319,13 +321,13 @@ func (l *Log) First() (uint64, error) {
 func (l *Log) Summaries(each func(base uint64, summary []byte) bool) error {
 	it, err := l.j.db.NewIter(l.bounds(prefixSummary))
 	if err != nil {
-		return fmt.Errorf("journal: read log %q: %w", l.name, err)
+		return readError(l.describe(), err)
 	}
 	defer it.Close()
 	for ok := it.Last(); ok; ok = it.Prev() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("journal: read %s: %w", describeKey(it.Key()), err)
+			return readError(describeKey(it.Key()), err)
 		}
 		base := binary.BigEndian.Uint64(it.Key()[5:])
 		if base >= l.Tail() {
@@ -395,7 +397,7 @@ func (j *Journal) Batches(reader string, offset uint64, each func(first uint64, 
 	prefix := batchPrefix(reader)
 	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: upperBound(prefix)})
 	if err != nil {
-		return fmt.Errorf("journal: read batches: %w", err)
+		return readError("batches", err)
 	}
 	defer it.Close()
 	ok := it.SeekLT(batchKey(reader, offset+1))
@@ -405,7 +407,7 @@ func (j *Journal) Batches(reader string, offset uint64, each func(first uint64, 
 	for ; ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("journal: read batches: %w", err)
+			return readError("batches", err)
 		}
 		if !each(binary.BigEndian.Uint64(it.Key()[len(prefix):]), v) {
 			break

@@ -46,7 +46,7 @@ func (j *Journal) Marks(ns uint32, buckets []uint32, hashes []Hash, hit func(i i
 		lower := markBucketPrefix(ns, bucket)
 		it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upperBound(lower)})
 		if err != nil {
-			return fmt.Errorf("journal: read marks: %w", err)
+			return readError("marks", err)
 		}
 		for _, i := range order {
 			k := appendMarkKey(key[:0], ns, bucket, hashes[i])
@@ -54,13 +54,13 @@ func (j *Journal) Marks(ns uint32, buckets []uint32, hashes []Hash, hit func(i i
 				v, err := it.ValueAndErr()
 				if err != nil {
 					_ = it.Close()
-					return fmt.Errorf("journal: read marks: %w", err)
+					return readError("marks", err)
 				}
 				hit(i, v)
 			}
 		}
 		if err := it.Close(); err != nil {
-			return fmt.Errorf("journal: read marks: %w", err)
+			return readError("marks", err)
 		}
 	}
 	return nil
@@ -83,7 +83,7 @@ func (j *Journal) Buckets(ns uint32) ([]uint32, error) {
 	lower := binary.BigEndian.AppendUint32([]byte{prefixMark}, ns)
 	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upperBound(lower)})
 	if err != nil {
-		return nil, fmt.Errorf("journal: read marks: %w", err)
+		return nil, readError("marks", err)
 	}
 	defer it.Close()
 	var out []uint32
