@@ -425,7 +425,7 @@ func TestOutcomesBeforeTheDeadline(t *testing.T) {
 	topic := c.topic(t, 1, nil)
 	p := servePlugin(t).mustOpen(with(c.args(topic), args{"timeout": "20s"}))
 	c.proxies[0].onProduce(swallow)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	out, err := p.writeCtx(ctx, events(2))
 	if err != nil {

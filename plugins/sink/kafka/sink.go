@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// writeTimeout is what core allows a Write; writeBudget is what we take of
-	// it, so that a batch in trouble still ends with an outcome for each event.
+	// writeTimeout is what core allows a Write. We leave answerTime of it, so that
+	// a batch in trouble still ends with an outcome for each event.
 	writeTimeout = 30 * time.Second
-	writeBudget  = 27 * time.Second
+	answerTime   = 3 * time.Second
+	writeBudget  = writeTimeout - answerTime
 
 	maxEvents = 2000
 )
@@ -108,7 +109,7 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	budget := writeBudget
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		budget = min(budget, left-min(left/10, time.Second))
+		budget = min(budget, left-min(left/4, answerTime))
 	}
 	return context.WithTimeout(ctx, budget)
 }
