@@ -20,7 +20,7 @@ type Reporter interface {
 	Run(name string, check func(Reporter)) bool
 }
 
-// testing is a Reporter for go test.
+// testReporter is a Reporter for go test.
 type testReporter struct{ t *testing.T }
 
 func (r testReporter) Errorf(format string, args ...any) { r.t.Helper(); r.t.Errorf(format, args...) }

@@ -2,6 +2,7 @@ package twilio
 
 import (
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"net/url"
@@ -255,4 +256,36 @@ func BenchmarkParse512(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(in)), "ns/event")
+}
+
+// Every word of the captured requests is in the mapping table that ships with
+// the plugin: a word that were not would come out as unmapped.
+func TestWordsAreMapped(t *testing.T) {
+	t.Parallel()
+	table, err := os.Open("../../../../configs/mapping/twilio.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Close()
+	r := csv.NewReader(table)
+	r.Comment = '#'
+	rows, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]bool{}
+	for _, row := range rows[1:] {
+		words[fold(row[0])] = true
+	}
+	cases, _, err := sdktest.LoadCases("testdata")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	for _, c := range cases {
+		for _, e := range parse(t, c.Delivery).Events() {
+			if !words[fold(e.ProviderStatus)] {
+				t.Errorf("%s: the table has no row for %q", c.Name, e.ProviderStatus)
+			}
+		}
+	}
 }
