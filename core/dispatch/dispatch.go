@@ -36,7 +36,9 @@ type Options struct {
 	// Idempotency is what the sink declares.
 	Idempotency sdk.Idempotency
 	// MaxEvents and MaxBytes bound a batch; zero means 512 and 1 MiB. MaxWait is
-	// how long an incomplete batch waits for more; zero means 10 ms.
+	// the least time between an incomplete batch and the one before it, so that
+	// batches grow with the load while a lone event waits for nothing; zero
+	// means 50 ms.
 	MaxEvents, MaxBytes int
 	MaxWait             time.Duration
 	// MaxBackoff bounds the wait between attempts; zero means 60 s.
@@ -70,14 +72,15 @@ type Status struct {
 
 // Dispatcher delivers one pipeline's events to one sink.
 type Dispatcher struct {
-	o      Options
-	cursor string
-	win    window
-	limit  int       // events a batch, halved while batches fail whole
-	plan   []*item   // a batch that was in flight when the process died
-	okAt   time.Time // last write in which something was done
-	brk    breaker
-	redo   chan redo
+	o       Options
+	cursor  string
+	win     window
+	limit   int       // events a batch, halved while batches fail whole
+	plan    []*item   // a batch that was in flight when the process died
+	okAt    time.Time // last write in which something was done
+	wroteAt time.Time // begin of the last write
+	brk     breaker
+	redo    chan redo
 
 	mu     sync.Mutex
 	status Status
@@ -93,7 +96,7 @@ func New(o Options) (*Dispatcher, error) {
 		o.MaxBytes = 1 << 20
 	}
 	if o.MaxWait == 0 {
-		o.MaxWait = 10 * time.Millisecond
+		o.MaxWait = 50 * time.Millisecond
 	}
 	if o.MaxBackoff == 0 {
 		o.MaxBackoff = time.Minute
@@ -220,12 +223,13 @@ func (d *Dispatcher) turn(ctx context.Context) error {
 	return d.write(ctx, batch)
 }
 
-// fill reads ahead, and lingers for MaxWait if what is there fills no batch.
+// fill reads ahead, and lingers if what is there fills no batch and the batch
+// before it was written less than MaxWait ago.
 func (d *Dispatcher) fill(ctx context.Context) (skipped bool, err error) {
 	if d.plan != nil {
 		return false, nil
 	}
-	deadline := time.Time{}
+	deadline := d.wroteAt.Add(d.o.MaxWait)
 	for len(d.win.items) < maxInHand*d.o.MaxEvents && d.win.bytes < maxInHand*d.o.MaxBytes {
 		before := len(d.win.items)
 		n, err := d.read(d.o.MaxEvents)
@@ -239,11 +243,7 @@ func (d *Dispatcher) fill(ctx context.Context) (skipped bool, err error) {
 			}
 			continue
 		}
-		now := d.o.Now()
-		if deadline.IsZero() {
-			deadline = now.Add(d.o.MaxWait)
-		}
-		if len(d.win.items) == 0 || !now.Before(deadline) {
+		if len(d.win.items) == 0 || !d.o.Now().Before(deadline) {
 			return skipped, nil
 		}
 		if err := d.wait(ctx, deadline, true); err != nil || ctx.Err() != nil {
@@ -334,6 +334,7 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 		}
 	}
 	began := d.o.Now()
+	d.wroteAt = began
 	outcomes, err := d.o.Sink.Write(ctx, parts(batch), len(batch), d.batchID(batch), d.o.Pipeline)
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // whatever happened, a restart finds the plan or repeats

@@ -35,6 +35,10 @@ type Options struct {
 	Now     func() time.Time
 	// Batch bounds; zero means 512 requests and 1 MiB.
 	MaxRequests, MaxBytes int
+	// MaxWait is the least time between an incomplete batch and the one before
+	// it, so that batches grow with the load while a lone request waits for
+	// nothing. Zero means 20 ms.
+	MaxWait time.Duration
 	// ParseTimeout is how long the plugin may take for a batch. Zero means 30 s.
 	ParseTimeout time.Duration
 }
@@ -68,6 +72,9 @@ func New(o Options) *Lane {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = journal.MaxChunkBytes
 	}
+	if o.MaxWait == 0 {
+		o.MaxWait = 20 * time.Millisecond
+	}
 	if o.ParseTimeout == 0 {
 		o.ParseTimeout = 30 * time.Second
 	}
@@ -83,14 +90,21 @@ func New(o Options) *Lane {
 
 // wait sleeps before another attempt: full jitter up to 5 s.
 func wait(ctx context.Context, attempt int) error {
-	limit := min(5*time.Second, 50*time.Millisecond<<min(attempt, 10))
-	t := time.NewTimer(rand.N(limit))
+	if !pause(ctx, rand.N(min(5*time.Second, 50*time.Millisecond<<min(attempt, 10)))) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// pause sleeps; false means that ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }
 
@@ -133,7 +147,13 @@ func (l *Lane) Run(ctx context.Context) error {
 // fetch reads and parses ahead of commitAll, by one batch.
 func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 	from := l.o.Journal.Cursor(l.cursor).Offset
+	var last time.Time // when the last batch was taken
 	for {
+		if wait := time.Until(last.Add(l.o.MaxWait)); wait > 0 && l.o.Raw.Tail()-min(from, l.o.Raw.Tail()) < uint64(l.o.MaxRequests) {
+			if !pause(ctx, wait) {
+				return nil
+			}
+		}
 		entries, err := l.o.Raw.Read(from, l.o.MaxRequests, l.o.MaxBytes)
 		if errors.Is(err, journal.ErrTrimmed) {
 			// Only possible for a source that joins a pipeline late.
@@ -152,6 +172,7 @@ func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 				return nil
 			}
 		}
+		last = time.Now()
 		p, err := l.parser.parse(ctx, entries)
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, errStopped) {

@@ -70,7 +70,7 @@ func (b *bench) cpu(ctx context.Context) error {
 	if err := s.facts.Wait(ctx, 2000); err != nil {
 		return fmt.Errorf("%w\n%s", err, s.Log())
 	}
-	one, err := b.cost(ctx, s, singles, 1, s.twilio(s.Addr, 0x3001), 64)
+	one, err := b.cost(ctx, s, singles, 1, s.twilio(s.Addr, 0x3001), 256)
 	if err != nil {
 		return err
 	}
