@@ -70,3 +70,25 @@ func (f *Facts) Wait(ctx context.Context, n int64) error {
 		}
 	}
 }
+
+// Integrity runs SQLite's own check of the file.
+func (f *Facts) Integrity() error {
+	var found []string
+	err := f.each("PRAGMA integrity_check", func(s *sqlite.Stmt) error {
+		found = append(found, s.ColumnText(0))
+		return nil
+	})
+	if err == nil && (len(found) != 1 || found[0] != "ok") {
+		err = fmt.Errorf("lab: %s is damaged: %q", f.path, found)
+	}
+	return err
+}
+
+// Number is the result of a query for one number.
+func (f *Facts) Number(query string) (n int64, err error) {
+	err = f.each(query, func(s *sqlite.Stmt) error {
+		n = s.ColumnInt64(0)
+		return nil
+	})
+	return n, err
+}

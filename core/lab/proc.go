@@ -5,14 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +25,8 @@ type Core struct {
 	done  chan struct{}
 	err   error
 	log   *tail
+
+	adminFile string
 }
 
 // tail keeps the end of what a process writes.
@@ -62,6 +62,20 @@ func (t *tail) String() string {
 // Start runs `patchbay run dir` and waits until it is ready. env is added to the
 // environment.
 func Start(ctx context.Context, patchbay, dir string, env ...string) (*Core, error) {
+	c, err := Launch(patchbay, dir, env...)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.WaitReady(ctx); err != nil {
+		c.Kill()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Launch runs `patchbay run dir` and does not wait. dir must be absolute: it is
+// how Leftovers knows a plugin of ours.
+func Launch(patchbay, dir string, env ...string) (*Core, error) {
 	c := &Core{done: make(chan struct{}), log: &tail{}}
 	if path := os.Getenv("PATCHBAY_LAB_LOG"); path != "" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -70,8 +84,8 @@ func Start(ctx context.Context, patchbay, dir string, env ...string) (*Core, err
 		}
 		c.log.lost = f
 	}
-	admin := filepath.Join(dir, "data", "admin.json")
-	_ = os.Remove(admin) // a killed predecessor leaves one
+	c.adminFile = filepath.Join(dir, "data", "admin.json")
+	_ = os.Remove(c.adminFile) // a killed predecessor leaves one
 	c.cmd = exec.Command(patchbay, "run", dir)
 	c.cmd.Env = append(os.Environ(), env...)
 	c.cmd.Stderr, c.cmd.Stdout = c.log, c.log
@@ -83,14 +97,11 @@ func Start(ctx context.Context, patchbay, dir string, env ...string) (*Core, err
 		c.err = c.cmd.Wait()
 		close(c.done)
 	}()
-	if err := c.waitReady(ctx, admin); err != nil {
-		c.Kill()
-		return nil, err
-	}
 	return c, nil
 }
 
-func (c *Core) waitReady(ctx context.Context, adminFile string) error {
+// WaitReady waits until the core answers that it is ready, a minute at most.
+func (c *Core) WaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	t := time.NewTicker(10 * time.Millisecond)
@@ -105,7 +116,7 @@ func (c *Core) waitReady(ctx context.Context, adminFile string) error {
 		}
 		if c.Admin == "" {
 			var f struct{ Addr string }
-			data, err := os.ReadFile(adminFile)
+			data, err := os.ReadFile(c.adminFile)
 			if err != nil || json.Unmarshal(data, &f) != nil {
 				continue
 			}
@@ -123,20 +134,11 @@ func (c *Core) ready(ctx context.Context) (string, bool) {
 	if _, err := get(ctx, "http://"+c.Admin+"/readyz"); err != nil {
 		return "", false
 	}
-	body, err := get(ctx, "http://"+c.Admin+"/api/v1/status")
+	s, err := c.Status(ctx)
 	if err != nil {
 		return "", false
 	}
-	var s struct {
-		Receiver string `json:"receiver"`
-		Data     struct {
-			Receiver string `json:"receiver"`
-		} `json:"data"`
-	}
-	if json.Unmarshal(body, &s) != nil {
-		return "", false
-	}
-	return s.Receiver + s.Data.Receiver, s.Receiver+s.Data.Receiver != ""
+	return s.Data.Receiver, s.Data.Receiver != ""
 }
 
 func get(ctx context.Context, url string) ([]byte, error) {
@@ -185,94 +187,3 @@ func (c *Core) Log() string { return c.log.String() }
 
 // Done is closed when the process has ended.
 func (c *Core) Done() <-chan struct{} { return c.done }
-
-// Children are the process ids of the core's plugins by the name of their program.
-func (c *Core) Children() (map[int]string, error) {
-	out := map[int]string{}
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return nil, fmt.Errorf("lab: %w", err)
-	}
-	for _, p := range all {
-		s, err := readStat(p)
-		if err != nil || s.ppid != c.PID() {
-			continue
-		}
-		exe, _ := os.Readlink(filepath.Join(filepath.Dir(p), "exe"))
-		out[s.pid] = filepath.Base(exe)
-	}
-	return out, nil
-}
-
-type stat struct {
-	pid, ppid int
-	cpu       time.Duration // user and system
-}
-
-// tick is the unit of /proc/PID/stat's times; Linux has said 100 Hz to user
-// space on every machine that Go runs on.
-const tick = 10 * time.Millisecond
-
-func readStat(path string) (stat, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return stat{}, err
-	}
-	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
-	if open < 0 || end < 0 {
-		return stat{}, errors.New("lab: odd /proc stat")
-	}
-	var s stat
-	s.pid, _ = strconv.Atoi(string(bytes.TrimSpace(b[:open])))
-	f := strings.Fields(string(b[end+1:]))
-	if len(f) < 15 {
-		return stat{}, errors.New("lab: odd /proc stat")
-	}
-	s.ppid, _ = strconv.Atoi(f[1])
-	u, _ := strconv.ParseInt(f[11], 10, 64)
-	k, _ := strconv.ParseInt(f[12], 10, 64)
-	s.cpu = time.Duration(u+k) * tick
-	return s, nil
-}
-
-// CPU is the processor time used so far by the core, by each plugin program,
-// and by all of them.
-func (c *Core) CPU() (core time.Duration, plugins map[string]time.Duration, err error) {
-	s, err := readStat(fmt.Sprintf("/proc/%d/stat", c.PID()))
-	if err != nil {
-		return 0, nil, fmt.Errorf("lab: %w", err)
-	}
-	children, err := c.Children()
-	if err != nil {
-		return 0, nil, err
-	}
-	plugins = map[string]time.Duration{}
-	for pid, name := range children {
-		if p, err := readStat(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
-			plugins[name] += p.cpu
-		}
-	}
-	return s.cpu, plugins, nil
-}
-
-// RSS is the resident memory in bytes of a process, now and at its peak.
-func RSS(pid int) (now, peak int64, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, 0, fmt.Errorf("lab: %w", err)
-	}
-	for _, line := range strings.Split(string(b), "\n") {
-		f := strings.Fields(line)
-		if len(f) < 2 {
-			continue
-		}
-		kb, _ := strconv.ParseInt(f[1], 10, 64)
-		switch f[0] {
-		case "VmRSS:":
-			now = kb << 10
-		case "VmHWM:":
-			peak = kb << 10
-		}
-	}
-	return now, peak, nil
-}
