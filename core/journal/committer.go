@@ -103,6 +103,7 @@ type group struct {
 	logs    []*Log // with pending entries, in order of first use
 	written []chunkWrite
 	deltas  map[Row]int64
+	moved   map[string]uint64 // cursors set by steps of this group
 }
 
 type chunkWrite struct {
@@ -112,7 +113,9 @@ type chunkWrite struct {
 	n     int
 }
 
-func newGroup(j *Journal) *group { return &group{j: j, deltas: map[Row]int64{}} }
+func newGroup(j *Journal) *group {
+	return &group{j: j, deltas: map[Row]int64{}, moved: map[string]uint64{}}
+}
 
 // commit makes ops durable and answers them.
 func (g *group) commit(ops []*op) {
@@ -121,11 +124,15 @@ func (g *group) commit(ops []*op) {
 	if splitSteps {
 		g.commitCursorsFirst(ops)
 	}
+	clear(g.moved)
 	for _, o := range ops {
 		if o.tx == nil {
 			g.append(o)
 			sync = true
 			continue
+		}
+		if o.err = g.moveCursors(o.tx); o.err != nil {
+			continue // nothing of this step happens
 		}
 		sync = sync || o.tx.sync
 		g.addTx(b, o.tx)
@@ -164,6 +171,25 @@ func (g *group) commitCursorsFirst(ops []*op) {
 	}
 }
 
+// moveCursors checks a step's cursors against where they stand now, those of
+// the steps before it in the group included: SetCursor may have looked earlier
+// (I9).
+func (g *group) moveCursors(tx *Tx) error {
+	for name, c := range tx.cursors {
+		old, ok := g.moved[name]
+		if !ok {
+			old = g.j.Cursor(name).Offset
+		}
+		if c.Offset < old && !tx.rewind {
+			return fmt.Errorf("%w: %s from %d to %d", ErrBackward, name, old, c.Offset)
+		}
+	}
+	for name, c := range tx.cursors {
+		g.moved[name] = c.Offset
+	}
+	return nil
+}
+
 func (g *group) publishTails() {
 	for _, w := range g.written {
 		w.log.publish(w)
@@ -172,12 +198,18 @@ func (g *group) publishTails() {
 	g.written = g.written[:0]
 }
 
-// publish makes the new tails visible (I2) and wakes the waiting.
+// publish makes the new tails, counts and cursors visible (I2) and wakes the
+// waiting.
 func (g *group) publish(ops []*op) {
 	g.publishTails()
+	g.j.ledgerMu.Lock()
+	for r, d := range g.deltas {
+		g.j.ledger[r] += d
+	}
+	g.j.ledgerMu.Unlock()
 	g.j.mu.Lock()
 	for _, o := range ops {
-		if o.tx != nil {
+		if o.tx != nil && o.err == nil {
 			for name, c := range o.tx.cursors {
 				g.j.cursors[name] = c
 			}
@@ -257,12 +289,9 @@ func (g *group) addLedger(b *pebble.Batch) {
 	if len(g.deltas) == 0 {
 		return
 	}
-	g.j.ledgerMu.Lock()
-	defer g.j.ledgerMu.Unlock()
 	var key []byte
 	for r, d := range g.deltas {
-		n := g.j.ledger[r] + d
-		g.j.ledger[r] = n
+		n := g.j.ledger[r] + d // only this goroutine writes to it
 		key = appendLedgerKey(key[:0], r)
 		_ = b.Set(key, binary.AppendVarint(nil, n), nil)
 	}

@@ -307,15 +307,16 @@ func (j *Journal) load() error {
 	if err := j.loadIdentity(); err != nil {
 		return err
 	}
-	if err := j.loadLogs(); err != nil {
-		return err
-	}
 	err = j.scan([]byte{prefixCursor}, []byte{prefixCursor + 1}, func(k, v []byte) (bool, error) {
 		c, err := decodeCursor(v)
 		j.cursors[string(k[1:])] = c
 		return true, err
 	})
 	if err != nil {
+		return err
+	}
+	// After the cursors: the floor of a log whose chunks are all trimmed is one.
+	if err := j.loadLogs(); err != nil {
 		return err
 	}
 	err = j.scan([]byte{prefixLedger}, []byte{prefixLedger + 1}, func(k, v []byte) (bool, error) {

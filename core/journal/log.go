@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -163,7 +164,10 @@ func (l *Log) Tail() uint64 { return l.tail.Load() }
 // full, ErrClosed that the journal is closing: nothing was stored.
 func (l *Log) Append(body []byte) (uint64, error) {
 	if l.j.full.Load() {
-		return 0, ErrFull
+		l.j.checkDisk() // nothing else looks while all appends are refused
+		if l.j.full.Load() {
+			return 0, ErrFull
+		}
 	}
 	o := opPool.Get().(*op)
 	o.log, o.entry, o.tx, o.err = l, Entry{Body: body}, nil, nil
@@ -228,6 +232,9 @@ func (l *Log) Read(from uint64, maxEntries, maxBytes int) ([]Entry, error) {
 				continue
 			}
 			n := len(e.Body) + len(e.Meta)
+			if e.Offset != from+uint64(len(out)) {
+				return false // a hole: the next Read says so
+			}
 			if e.Offset >= tail || len(out) >= maxEntries || (len(out) > 0 && size+n > maxBytes) {
 				return false
 			}
@@ -243,10 +250,16 @@ func (l *Log) Read(from uint64, maxEntries, maxBytes int) ([]Entry, error) {
 	if err := l.readStore(from, take); err != nil {
 		return nil, err
 	}
-	if len(out) == 0 || out[0].Offset != from {
-		return nil, fmt.Errorf("%w: log %q, offset %d", ErrTrimmed, l.name, from)
+	if len(out) > 0 && out[0].Offset == from {
+		return out, nil
 	}
-	return out, nil
+	if first, err := l.First(); err != nil {
+		return nil, err
+	} else if first <= from {
+		// Trimming takes from the front only: what misses after that is lost (I10).
+		return nil, fmt.Errorf("%w: log %q has a hole at offset %d", ErrCorrupt, l.name, from)
+	}
+	return nil, fmt.Errorf("%w: log %q, offset %d", ErrTrimmed, l.name, from)
 }
 
 // readRecent reads from memory; false means that from is not there any more.
@@ -388,7 +401,25 @@ func (l *Log) Trim(offset uint64, cutoff time.Time) (uint64, error) {
 	}
 	// The floor remembers the end in case nothing is left.
 	tx.SetCursor(l.floorName(), Cursor{Offset: keep})
-	return keep, tx.Commit(Lazy)
+	if err := tx.Commit(Lazy); err != nil {
+		return 0, err
+	}
+	l.forget(keep)
+	return keep, nil
+}
+
+// forget drops what ends at or below offset from memory: what is trimmed is gone
+// for every reader.
+func (l *Log) forget(offset uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent = slices.DeleteFunc(l.recent, func(w chunkWrite) bool {
+		gone := w.base+uint64(w.n) <= offset
+		if gone {
+			l.cached -= len(w.value)
+		}
+		return gone
+	})
 }
 
 // Batches calls each for the batches that reader remembered (Tx.Batch), from the

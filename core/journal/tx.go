@@ -28,6 +28,7 @@ type Tx struct {
 	cursors map[string]Cursor
 	ledger  map[Row]int64
 	sync    bool
+	rewind  bool // cursors may move backward
 	err     error
 }
 
@@ -124,6 +125,7 @@ func (j *Journal) Ledger() []Count {
 // Rewind moves a cursor to any offset. It is for audited replay commands only (I9).
 func (j *Journal) Rewind(name string, c Cursor) error {
 	tx := j.Begin()
+	tx.rewind = true
 	tx.cursors[name] = c
 	return tx.Commit(Durable)
 }
