@@ -92,9 +92,13 @@ func (f *fields) identify(e *sdk.Event, at time.Time, timed bool, a *arena) {
 	if message == "" || !timed {
 		return
 	}
+	link := ""
+	if f.is("click") { // one may follow several links in a second
+		link = f.url
+	}
 	var second [20]byte
 	content := a.join("content|", message, "|", f.email, "|", f.word, "|",
-		string(strconv.AppendInt(second[:0], at.Unix(), 10)), "|", f.url)
+		string(strconv.AppendInt(second[:0], at.Unix(), 10)), "|", link)
 	if e.ProviderID == "" {
 		e.ProviderID = content
 		return
