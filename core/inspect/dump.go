@@ -26,16 +26,16 @@ type line struct {
 	Bytes int              `json:"bytes"`
 	Error string           `json:"error,omitempty"`
 
-	Log      string              `json:"log,omitempty"` // "raw twilio.support"
-	Number   uint32              `json:"number,omitempty"`
-	Offset   *uint64             `json:"offset,omitempty"`
-	At       time.Time           `json:"at,omitzero"`
-	Entries  []dumpEntry         `json:"entries,omitempty"`
-	Value    string              `json:"value,omitempty"`
-	Count    *int64              `json:"count,omitempty"`
-	Batch    *dispatch.Batch     `json:"batch,omitempty"`
-	Dead     *DeadLetterInfo     `json:"dead_letter,omitempty"`
-	Original *journal.DeadLetter `json:"original,omitempty"`
+	Log     string          `json:"log,omitempty"` // "raw twilio.support"
+	Number  uint32          `json:"number,omitempty"`
+	Offset  *uint64         `json:"offset,omitempty"`
+	At      time.Time       `json:"at,omitzero"`
+	Entries []dumpEntry     `json:"entries,omitempty"`
+	Value   string          `json:"value,omitempty"`
+	Count   *int64          `json:"count,omitempty"`
+	Batch   *dispatch.Batch `json:"batch,omitempty"`
+	Dead    *DeadLetterInfo `json:"dead_letter,omitempty"`
+	Refused []byte          `json:"refused,omitempty"` // what a dead letter keeps
 }
 
 type dumpEntry struct {
@@ -123,7 +123,7 @@ func (d *dumper) fill(l *line, i *journal.Item) {
 		info := d.o.deadLetter(i.DeadLetter)
 		l.Dead = &info
 		if d.bodies {
-			l.Original = i.DeadLetter
+			l.Refused = append(i.DeadLetter.Body, i.DeadLetter.Event...)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (p *printer) step(at time.Time, what, where, detail string) {
 	if !at.IsZero() {
 		when = at.UTC().Format(clock)
 	}
-	p.printf("%s\n", strings.TrimRight(fmt.Sprintf("%s  %-11s %-24s  %s", when, what, clean(where), clean(detail)), " "))
+	p.printf("%s\n", strings.TrimRight(fmt.Sprintf("%s  %-13s %-24s  %s", when, what, clean(where), clean(detail)), " "))
 }
 
 // WriteText renders the story for a person.
@@ -208,7 +208,7 @@ func (e *Event) Line() string {
 	if id == "" {
 		id = e.Request
 	}
-	return clean(strings.TrimRight(fmt.Sprintf("%s  %-22s %-20s %-36s %-20s %s", e.ReceivedAt.UTC().Format("2006-01-02 "+clock),
+	return clean(strings.TrimRight(fmt.Sprintf("%s  %-25s %-20s %-36s %-20s %s", e.ReceivedAt.UTC().Format("2006-01-02 "+clock),
 		what, e.Source, id, e.Recipient, strings.Join(to, ", ")), " "))
 }
 
@@ -270,9 +270,9 @@ func cleanLines(s string) string {
 // WriteText renders the account for a person.
 func (a *Account) WriteText(w io.Writer) error {
 	p := newPrinter(w)
-	p.printf("%-28s %10s %10s %10s\n", "SOURCE", "stored", "refused", "quarantined")
+	p.printf("%-28s %10s %10s %12s\n", "SOURCE", "stored", "refused", "quarantined")
 	for _, s := range a.Sources {
-		p.printf("%-28s %10d %10d %10d\n", clean(s.Source), s.Stored, s.Refused, s.Quarantined)
+		p.printf("%-28s %10d %10d %12d\n", clean(s.Source), s.Stored, s.Refused, s.Quarantined)
 	}
 	p.printf("\n%-28s %10s %10s %10s %10s %10s %10s %10s %10s\n", "PIPELINE, SOURCE", "parsed", "backlog", "staged", "duplicate",
 		"filtered", "ignored", "dead", "replayed")

@@ -153,7 +153,7 @@ func (a *app) fail(err error) int {
 		_ = p.diags.WriteText(a.stderr, a.files)
 	}
 	if !p.shown {
-		fmt.Fprintf(a.stderr, "patchbay: %v\n", err)
+		fmt.Fprintf(a.stderr, "patchbay: %v\n", p)
 	}
 	return p.exit
 }
