@@ -1,10 +1,12 @@
 package sendgrid
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +215,37 @@ func TestIdentities(t *testing.T) {
 		if got := slices.Equal(a.Identities, b.Identities); got != c.second || len(a.Identities) != 1 {
 			t.Errorf("%s: %q and %q are the same: %v, want %v", c.name, a.Identities, b.Identities, got, c.second)
 		}
+	}
+}
+
+// TestEventsStandAlone: an event shares no memory with the request, nor with the
+// next event in a way that either could notice.
+func TestEventsStandAlone(t *testing.T) {
+	t.Parallel()
+	body := typical(20)
+	var out sdk.Batch
+	if err := (Source{}).Parse(t.Context(), []sdk.Delivery{{Body: body}}, &out); err != nil {
+		t.Fatal(err)
+	}
+	want := wireOf(parse(t, string(body)))
+	clear(body)
+	if got := wireOf(out.Events()); !bytes.Equal(got, want) {
+		t.Errorf("after the request's memory was used again: got %q, want %q", got, want)
+	}
+	for i, e := range out.Events() {
+		e.Attributes.Set("added", strconv.Itoa(i))
+		e.Identities = append(e.Identities, strconv.Itoa(i))
+	}
+	for i, e := range out.Events() {
+		e.Attributes = e.Attributes[:len(e.Attributes)-1]
+		if last := len(e.Identities) - 1; e.Identities[last] != strconv.Itoa(i) {
+			t.Errorf("event %d: identities %q", i, e.Identities)
+		} else {
+			e.Identities = e.Identities[:last]
+		}
+	}
+	if got := wireOf(out.Events()); !bytes.Equal(got, want) {
+		t.Errorf("after something was added to each event: got %q, want %q", got, want)
 	}
 }
 
