@@ -73,10 +73,16 @@ func Start(ctx context.Context, patchbay, dir string, env ...string) (*Core, err
 	return c, nil
 }
 
-// Launch runs `patchbay run dir` and does not wait. dir must be absolute: it is
-// how Leftovers knows a plugin of ours.
+// Launch runs `patchbay run dir` in dir and does not wait.
 func Launch(patchbay, dir string, env ...string) (*Core, error) {
 	c := &Core{done: make(chan struct{}), log: &tail{}}
+	patchbay, err := filepath.Abs(patchbay)
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
 	if path := os.Getenv("PATCHBAY_LAB_LOG"); path != "" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -87,6 +93,7 @@ func Launch(patchbay, dir string, env ...string) (*Core, error) {
 	c.adminFile = filepath.Join(dir, "data", "admin.json")
 	_ = os.Remove(c.adminFile) // a killed predecessor leaves one
 	c.cmd = exec.Command(patchbay, "run", dir)
+	c.cmd.Dir = dir // by which Leftovers knows it and its plugins
 	c.cmd.Env = append(os.Environ(), env...)
 	c.cmd.Stderr, c.cmd.Stdout = c.log, c.log
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -103,8 +103,8 @@ func RSS(pid int) (now, peak int64, err error) {
 }
 
 // Leftovers are the processes whose working directory is dir, by the name of
-// their program: a configuration's plugins run in its directory, so these are
-// its plugins, whoever started them.
+// their program: a core that was launched there and its plugins, and nobody
+// else's.
 func Leftovers(dir string) (map[int]string, error) {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {

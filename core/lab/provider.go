@@ -119,6 +119,13 @@ func EventID(seed uint32, n int) string { return fmt.Sprintf("ev-%08x-%012d", se
 
 var sendGridWords = [...]string{"processed", "delivered", "open", "click", "deferred", "bounce"}
 
+// SendGridFact is the message and the word of event n of run seed, as Array
+// writes them. No other event of the run has both.
+func SendGridFact(seed uint32, n int) (message, word string) {
+	message = fmt.Sprintf("msg-%08x-%d.filter0001.16648.5515E0B88.0", seed, n/len(sendGridWords))
+	return message, sendGridWords[n%len(sendGridWords)]
+}
+
 // Array returns a body with events from first on, n of them.
 func (s *SendGrid) Array(seed uint32, first, n int) []byte {
 	var b strings.Builder
@@ -127,9 +134,9 @@ func (s *SendGrid) Array(seed uint32, first, n int) []byte {
 		if i > first {
 			b.WriteString(",\r\n")
 		}
-		word := sendGridWords[i%len(sendGridWords)]
-		fmt.Fprintf(&b, `{"email":"person%d@example.com","timestamp":%d,"smtp-id":"<14c5d75ce93.dfd.64b469@ismtpd-555>","event":"%s","category":"autumn","sg_event_id":"%s","sg_message_id":"msg-%08x-%d.filter0001.16648.5515E0B88.0"`,
-			i%5000, 1795000000+i%86400, word, EventID(seed, i), seed, i/len(sendGridWords))
+		message, word := SendGridFact(seed, i)
+		fmt.Fprintf(&b, `{"email":"person%d@example.com","timestamp":%d,"smtp-id":"<14c5d75ce93.dfd.64b469@ismtpd-555>","event":"%s","category":"autumn","sg_event_id":"%s","sg_message_id":"%s"`,
+			i%5000, 1795000000+i%86400, word, EventID(seed, i), message)
 		switch word {
 		case "open":
 			b.WriteString(`,"useragent":"Mozilla/4.0 (compatible; MSIE 6.1)","ip":"192.0.2.7","sg_machine_open":false`)

@@ -1,0 +1,20 @@
+// Command torture kills patchbay, again and again, under load, and then accounts
+// for every request (T2).
+//
+// A sender that trusts nobody remembers each request that it sent, and whether
+// it was acknowledged. Meanwhile a schedule that a seed decides sends SIGKILL to
+// the core (also while it starts), to the plugins of both sources and to the
+// sink's, and stops plugins for a while with SIGSTOP. At the end the load stops,
+// the system settles, and the SQLite file that the sink wrote is compared with
+// the sender's memory:
+//
+//   - an event of an acknowledged request that has no row is lost (I1, I4);
+//   - an event with two rows is doubled (I4, I6);
+//   - a row that was never sent, a ledger that does not add up (I3, I7), an
+//     answer that makes no sense, a process or a damaged file left behind (I17)
+//     are unexplained.
+//
+// All three must be 0, or the exit code is 1. The seed decides schedule and load;
+// what a kill hits is up to the machine, so a seed that fails may need several
+// runs to fail again.
+package main

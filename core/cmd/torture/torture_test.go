@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/patchbay-io/patchbay/core/lab"
+	"go.uber.org/goleak"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// build makes the program and its plugins, so that `go test` needs nothing else.
+func build(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	const module = "github.com/patchbay-io/patchbay"
+	for name, pkg := range map[string]string{
+		core: "core/cmd/patchbay", sms: "plugins/source/sms", email: "plugins/source/email", warehouse: "plugins/sink/warehouse",
+	} {
+		out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, name), module+"/"+pkg).CombinedOutput()
+		if err != nil {
+			t.Fatalf("build %s: %v\n%s", pkg, err, out)
+		}
+	}
+	return filepath.Join(dir, core)
+}
+
+// I1, I3, I4, I6, I7, I13 and I17 under a few kills, with real processes. Then
+// the same data with one row removed, one doubled and one added: an oracle that
+// was never seen to find anything proves nothing.
+func TestTortureShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts and kills real processes for some ten seconds")
+	}
+	s, err := newSystem(build(t), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	const seed, kills = 7, 8
+	t.Logf("seed %d", seed)
+	v, o, err := torture(t.Context(), options{kills: kills, seed: seed, limit: 15 * time.Second, log: &log}, s)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &log)
+	}
+	t.Log(v.line())
+	if !v.kept() {
+		t.Errorf("got %q %q, want nothing", v.examples, v.findings)
+	}
+	if v.acknowledged < 100 || v.rows < v.acknowledged || v.kills[core] == 0 {
+		t.Errorf("too little happened: %s", v.line())
+	}
+
+	spoil(t, filepath.Join(s.dir, "events.db"), o)
+	var after verdict
+	if err := after.judge(s.facts, o, lab.Totals{Delivered: int64(v.rows)}); err != nil {
+		t.Fatal(err)
+	}
+	if after.lost != 1 || after.doubled != 1 || after.strangers != 1 {
+		t.Errorf("spoiled: got lost %d, doubled %d, strangers %d, want 1 each: %q", after.lost, after.doubled, after.strangers, after.examples)
+	}
+	if got := after.unexplained(); got != 2 { // the stranger, and one row more than the ledger has
+		t.Errorf("spoiled: got %d unexplained, want 2: %q", got, after.findings)
+	}
+}
+
+// spoil loses one acknowledged event, doubles another and invents a third.
+func spoil(t *testing.T, path string, o *oracle) {
+	t.Helper()
+	var known []fact
+	for f, is := range o.facts {
+		if is == acked {
+			known = append(known, f)
+		}
+	}
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var columns []string
+	err = sqlitex.ExecuteTransient(c, "SELECT name FROM pragma_table_info('pb_events') WHERE name NOT IN ('event_id', 'message_id')",
+		&sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+			columns = append(columns, s.ColumnText(0))
+			return nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := strings.Join(columns, ", ")
+	again := "INSERT INTO pb_events (event_id, message_id, " + list + ") SELECT randomblob(16), %s, " + list +
+		" FROM pb_events WHERE message_id = ? AND provider_status = ?"
+	for i, query := range []string{
+		"DELETE FROM pb_events WHERE message_id = ? AND provider_status = ?",
+		strings.Replace(again, "%s", "message_id", 1),
+		strings.Replace(again, "%s", "'a message that nobody sent'", 1),
+	} {
+		if err := sqlitex.ExecuteTransient(c, query, &sqlitex.ExecOptions{Args: []any{known[i].message, known[i].word}}); err != nil {
+			t.Fatal(err)
+		}
+		if c.Changes() != 1 {
+			t.Fatalf("%s: changed %d rows, want 1", query, c.Changes())
+		}
+	}
+}
+
+// A schedule is what its seed says, kills exactly so many processes, and leaves
+// nobody out.
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	const wanted = 200
+	for seed := range uint64(50) {
+		steps := schedule(seed, wanted)
+		if !reflect.DeepEqual(steps, schedule(seed, wanted)) {
+			t.Fatalf("seed %d gives two schedules", seed)
+		}
+		kills, pauses := map[string]int{}, map[string]int{}
+		total := 0
+		for i := range steps {
+			s := &steps[i]
+			total += s.kills()
+			kills[s.target] += s.kills()
+			if s.pause > 0 {
+				pauses[s.target]++
+				if s.target == core || len(s.again) > 0 {
+					t.Errorf("seed %d: step %+v", seed, *s)
+				}
+			}
+		}
+		if total != wanted {
+			t.Errorf("seed %d: got %d kills, want %d", seed, total, wanted)
+		}
+		for _, target := range []string{core, sms, email, warehouse} {
+			if kills[target] == 0 || target != core && pauses[target] == 0 {
+				t.Errorf("seed %d: %s is killed %d times and paused %d times", seed, target, kills[target], pauses[target])
+			}
+		}
+	}
+	if reflect.DeepEqual(schedule(1, wanted), schedule(2, wanted)) {
+		t.Error("two seeds give one schedule")
+	}
+}
+
+func TestVerdictLedger(t *testing.T) {
+	t.Parallel()
+	// 10 requests acknowledged, 2 cut off; 1 and 1 of them broken; 20 and 3 events.
+	n := counts{acked: 10, unanswered: 2, brokenAcked: 1, brokenLost: 1, factsAcked: 20, factsLost: 3}
+	good := lab.Totals{Stored: 11, DeadLettered: 1, Staged: 18, Duplicate: 3, Delivered: 18, Addressed: 18}
+	tests := []struct {
+		name   string
+		change func(*lab.Totals)
+		want   string // what the finding begins with; empty for none
+	}{
+		{"adds up", func(*lab.Totals) {}, ""},
+		{"every cut-off request was stored", func(t *lab.Totals) { t.Stored, t.DeadLettered, t.Duplicate = 12, 2, 5 }, ""},
+		{"a request too few", func(t *lab.Totals) { t.Stored = 9 }, "requests stored"},
+		{"a request too many", func(t *lab.Totals) { t.Stored = 13 }, "requests stored"},
+		{"a dead letter too few", func(t *lab.Totals) { t.DeadLettered = 0 }, "dead letters"},
+		{"a dead letter too many", func(t *lab.Totals) { t.DeadLettered = 3 }, "dead letters"},
+		{"a duplicate too few", func(t *lab.Totals) { t.Duplicate = 1 }, "events staged or duplicate"},
+		{"a duplicate too many", func(t *lab.Totals) { t.Duplicate = 6 }, "events staged or duplicate"},
+		{"not delivered", func(t *lab.Totals) { t.Delivered = 17 }, "events delivered"},
+		{"not addressed", func(t *lab.Totals) { t.Addressed = 17 }, "events addressed"},
+		{"refused", func(t *lab.Totals) { t.Refused = 1 }, "refused requests"},
+		{"filtered", func(t *lab.Totals) { t.Filtered = 1 }, "filtered events"},
+		{"ignored", func(t *lab.Totals) { t.Ignored = 1 }, "ignored requests"},
+		{"rejected by the sink", func(t *lab.Totals) { t.SinkDeadLettered = 1 }, "events rejected"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			totals := good
+			tt.change(&totals)
+			var v verdict
+			v.ledger(true, nil, totals, n)
+			switch {
+			case tt.want == "" && len(v.findings) > 0:
+				t.Errorf("got %q, want nothing", v.findings)
+			case tt.want != "" && (len(v.findings) != 1 || !strings.HasPrefix(v.findings[0], tt.want)):
+				t.Errorf("got %q, want one that begins with %q", v.findings, tt.want)
+			}
+		})
+	}
+	var v verdict
+	v.ledger(false, []string{"source x: …"}, good, n)
+	if len(v.findings) != 1 || v.kept() {
+		t.Errorf("out of balance: got %q, want one finding", v.findings)
+	}
+}
+
+func TestVerdictCompare(t *testing.T) {
+	t.Parallel()
+	a, b, c := fact{"SM1", "sent"}, fact{"SM1", "delivered"}, fact{"SM2", "sent"}
+	sent := map[fact]fate{a: acked, b: maybe}
+	tests := []struct {
+		name                     string
+		rows                     map[fact]int
+		lost, doubled, strangers int
+	}{
+		{"all there", map[fact]int{a: 1, b: 1}, 0, 0, 0},
+		{"what was not acknowledged may be missing", map[fact]int{a: 1}, 0, 0, 0},
+		{"acknowledged and missing", map[fact]int{b: 1}, 1, 0, 0},
+		{"twice", map[fact]int{a: 2, b: 1}, 0, 1, 0},
+		{"unacknowledged and twice", map[fact]int{a: 1, b: 2}, 0, 1, 0},
+		{"never sent", map[fact]int{a: 1, c: 1}, 0, 0, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var v verdict
+			v.compare(sent, tt.rows)
+			if v.lost != tt.lost || v.doubled != tt.doubled || v.strangers != tt.strangers {
+				t.Errorf("got lost %d, doubled %d, strangers %d, want %d, %d, %d",
+					v.lost, v.doubled, v.strangers, tt.lost, tt.doubled, tt.strangers)
+			}
+			if want := tt.lost+tt.doubled+tt.strangers == 0; v.kept() != want {
+				t.Errorf("kept: got %v, want %v", v.kept(), want)
+			}
+		})
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/patchbay-io/patchbay/core/lab"
+)
+
+// verdict is what a run found.
+type verdict struct {
+	kills  map[string]int
+	pauses int
+	took   time.Duration
+
+	sent, acknowledged, rows           int // events
+	lost, doubled, strangers           int // events
+	repeats, deadLetters, twice, again int64
+	examples                           []string // some of the events that are counted above
+	findings                           []string // what else is wrong
+}
+
+// find notes something that has no explanation.
+func (v *verdict) find(format string, args ...any) {
+	v.findings = append(v.findings, fmt.Sprintf(format, args...))
+}
+
+// everything accepts any account in which nothing waits.
+func everything(lab.Totals) bool { return true }
+
+// ledger compares the core's account with the sender's memory (I3).
+func (v *verdict) ledger(balanced bool, problems []string, t lab.Totals, n counts) {
+	v.repeats, v.deadLetters, v.twice, v.again = t.Duplicate, t.DeadLettered, t.PossiblyTwice, n.unanswered
+	if !balanced {
+		v.find("the ledger says of itself that it does not add up: %q", problems)
+	}
+	// A request that was cut off was stored or not; every other number is known.
+	v.within("requests stored", t.Stored, n.acked, n.unanswered)
+	v.within("dead letters", t.DeadLettered, n.brokenAcked, n.brokenLost)
+	v.within("events staged or duplicate", t.Staged+t.Duplicate, n.factsAcked, n.factsLost)
+	v.same("refused requests", t.Refused, 0)
+	v.same("filtered events", t.Filtered, 0)
+	v.same("ignored requests", t.Ignored, 0)
+	v.same("events rejected by the sink", t.SinkDeadLettered, 0)
+	v.same("events delivered", t.Delivered, t.Staged)
+	v.same("events addressed", t.Addressed, t.Staged)
+}
+
+func (v *verdict) same(what string, got, want int64) {
+	if got != want {
+		v.find("%s: the ledger has %d, want %d", what, got, want)
+	}
+}
+
+func (v *verdict) within(what string, got, low, more int64) {
+	if got < low || got > low+more {
+		v.find("%s: the ledger has %d, want %d to %d", what, got, low, low+more)
+	}
+}
+
+// judge compares the sink's file with the sender's memory.
+func (v *verdict) judge(f *lab.Facts, o *oracle, t lab.Totals) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rows := make(map[fact]int, len(o.facts))
+	if err := f.Messages(func(message, word string, n int) { rows[fact{message, word}] = n }); err != nil {
+		return err
+	}
+	if err := f.Integrity(); err != nil {
+		v.find("%v", err)
+	}
+	for status, n := range o.odd {
+		v.find("%d requests were answered with %d", n, status)
+	}
+	v.compare(o.facts, rows)
+	v.same("rows in SQLite", t.Delivered, int64(v.rows))
+	return nil
+}
+
+// named is how many events of a kind are named.
+const named = 3
+
+// compare finds what is lost, doubled or was never sent.
+func (v *verdict) compare(sent map[fact]fate, rows map[fact]int) {
+	var lost, doubled, strangers []fact
+	for f, is := range sent {
+		v.sent++
+		if is != acked {
+			continue
+		}
+		v.acknowledged++
+		if rows[f] == 0 {
+			lost = append(lost, f)
+		}
+	}
+	for f, n := range rows {
+		v.rows += n
+		if sent[f] == 0 {
+			strangers = append(strangers, f)
+		}
+		if n > 1 {
+			doubled = append(doubled, f)
+		}
+	}
+	v.lost, v.doubled, v.strangers = len(lost), len(doubled), len(strangers)
+	v.name("lost", lost)
+	v.name("doubled", doubled)
+	v.name("never sent", strangers)
+}
+
+// name keeps some events of a kind for a person to look into.
+func (v *verdict) name(what string, facts []fact) {
+	slices.SortFunc(facts, func(a, b fact) int {
+		return cmp.Or(cmp.Compare(a.message, b.message), cmp.Compare(a.word, b.word))
+	})
+	for _, f := range facts[:min(len(facts), named)] {
+		v.examples = append(v.examples, fmt.Sprintf("%s: %s %s", what, f.message, f.word))
+	}
+}
+
+// unexplained counts what is neither lost nor doubled, and should not be.
+func (v *verdict) unexplained() int { return len(v.findings) + v.strangers }
+
+func (v *verdict) kept() bool { return v.lost == 0 && v.doubled == 0 && v.unexplained() == 0 }
+
+func (v *verdict) line() string {
+	total := 0
+	for _, n := range v.kills {
+		total += n
+	}
+	return fmt.Sprintf("torture: kills=%d (core %d, sms %d, email %d, warehouse %d) pauses=%d acknowledged=%d rows=%d lost=%d doubled=%d unexplained=%d"+
+		" repeats=%d dead_letters=%d unanswered=%d written_again=%d seconds=%.0f",
+		total, v.kills[core], v.kills[sms], v.kills[email], v.kills[warehouse], v.pauses, v.acknowledged, v.rows,
+		v.lost, v.doubled, v.unexplained(), v.repeats, v.deadLetters, v.again, v.twice, v.took.Seconds())
+}
