@@ -8,5 +8,5 @@ import (
 )
 
 func main() {
-	sdk.Serve("email", sdk.Version, sdk.SourceType(sendgrid.Source{}))
+	sdk.Serve("email", sdk.Version, sdk.SourceType(sendgrid.New()))
 }

@@ -56,7 +56,7 @@ func generate(t *testing.T, c elliptic.Curve) *ecdsa.PrivateKey {
 func TestAuth(t *testing.T) {
 	t.Parallel()
 	newKey, oldKey := generate(t, elliptic.P256()), generate(t, elliptic.P256())
-	a, err := Source{}.Configure(t.Context(), &Config{
+	a, err := New().Configure(t.Context(), &Config{
 		PublicKey: " " + public(t, &newKey.PublicKey) + "\n", PreviousKeys: []string{public(t, &oldKey.PublicKey)}, MaxAge: time.Hour,
 	})
 	if err != nil {

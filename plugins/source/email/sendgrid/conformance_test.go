@@ -10,4 +10,4 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Not parallel: the suite looks for goroutines left behind.
-func TestConformance(t *testing.T) { sdktest.Source[Config](t, Source{}, "testdata") }
+func TestConformance(t *testing.T) { sdktest.Source[Config](t, New(), "testdata") }

@@ -20,7 +20,7 @@ import (
 // connect serves the source in process: verdicts on parts are seen only there.
 func connect(t testing.TB) *sdk.Client {
 	t.Helper()
-	conn, err := sdktest.Connect(sdk.SourceType(Source{}))
+	conn, err := sdktest.Connect(sdk.SourceType(New()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func parseWire(t fataler, c *sdk.Client, body string) *sdk.Parsed {
 // parse parses one body and returns its events.
 func parse(t fataler, body string) []*sdk.Event {
 	var out sdk.Batch
-	if err := (Source{}).Parse(context.Background(), []sdk.Delivery{{Body: []byte(body)}}, &out); err != nil {
+	if err := New().Parse(context.Background(), []sdk.Delivery{{Body: []byte(body)}}, &out); err != nil {
 		t.Fatalf("Parse: %v", err)
 	}
 	return out.Events()
@@ -224,7 +224,7 @@ func TestEventsStandAlone(t *testing.T) {
 	t.Parallel()
 	body := typical(20)
 	var out sdk.Batch
-	if err := (Source{}).Parse(t.Context(), []sdk.Delivery{{Body: body}}, &out); err != nil {
+	if err := New().Parse(t.Context(), []sdk.Delivery{{Body: body}}, &out); err != nil {
 		t.Fatal(err)
 	}
 	want := wireOf(parse(t, string(body)))
@@ -312,9 +312,10 @@ func TestParseTime(t *testing.T) {
 func TestFewAllocations(t *testing.T) {
 	const n = 500
 	in := []sdk.Delivery{{Body: typical(n)}}
+	source := New()
 	got := testing.AllocsPerRun(10, func() {
 		var out sdk.Batch
-		if err := (Source{}).Parse(context.Background(), in, &out); err != nil {
+		if err := source.Parse(context.Background(), in, &out); err != nil {
 			t.Error(err)
 		}
 	})

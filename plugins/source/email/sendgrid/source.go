@@ -34,11 +34,19 @@ var (
 	errTooManyMembers = errors.New("the element has more than 1000 members")
 )
 
-// Source serves the type sendgrid. It keeps nothing between calls.
-type Source struct{}
+// Source serves the type sendgrid. It keeps nothing between calls but memory.
+type Source struct {
+	// tape is used again by each Parse, of which there is one at a time: fresh
+	// memory of that size costs a tenth of the whole. It holds places in a text
+	// and no text.
+	tape jsonscan.Tape
+}
+
+// New returns a source.
+func New() *Source { return new(Source) }
 
 // Info implements sdk.Source.
-func (Source) Info() sdk.Info {
+func (*Source) Info() sdk.Info {
 	return sdk.Info{
 		Name: "sendgrid", Version: sdk.Version, Channel: sdk.Email,
 		Summary: "SendGrid's Event Webhook: delivery, engagement and consent of email.",
@@ -48,15 +56,15 @@ func (Source) Info() sdk.Info {
 }
 
 // Configure implements sdk.Source.
-func (Source) Configure(_ context.Context, c *Config) (sdk.Auth, error) { return c.auth() }
+func (*Source) Configure(_ context.Context, c *Config) (sdk.Auth, error) { return c.auth() }
 
 // Parse implements sdk.Source.
-func (Source) Parse(ctx context.Context, in []sdk.Delivery, out *sdk.Batch) error {
+func (s *Source) Parse(ctx context.Context, in []sdk.Delivery, out *sdk.Batch) error {
 	size := 0
 	for i := range in {
 		size += len(in[i].Body)
 	}
-	p := parser{out: out, arena: newArena(size)}
+	p := parser{out: out, tape: &s.tape, arena: newArena(size)}
 	for i := range in {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -70,7 +78,7 @@ func (Source) Parse(ctx context.Context, in []sdk.Delivery, out *sdk.Batch) erro
 type parser struct {
 	out   *sdk.Batch
 	arena arena
-	tape  jsonscan.Tape
+	tape  *jsonscan.Tape
 	event fields // the one at hand
 }
 
@@ -100,7 +108,7 @@ func (p *parser) request(delivery int, body []byte) {
 			p.out.RejectPart(delivery, index, v.Start, rest, codeTooManyEvents, errTooManyEvents)
 			return
 		}
-		if code, err := p.event.read(text, &p.tape, n); err != nil {
+		if code, err := p.event.read(text, p.tape, n); err != nil {
 			p.out.RejectPart(delivery, index, v.Start, v.End-v.Start, code, err)
 		} else {
 			e := p.out.Add(delivery)
