@@ -27,8 +27,7 @@ func testConfig(t testing.TB) []byte {
 	return data
 }
 
-func configureRequest(t testing.TB, config []byte) *wire.ConfigureRequest {
-	t.Helper()
+func configureRequest(config []byte) *wire.ConfigureRequest {
 	return &wire.ConfigureRequest{Type: "sendgrid", Name: "test", ConfigJson: config}
 }
 
@@ -116,7 +115,7 @@ func TestConfigureRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := client.ConfigureSource(t.Context(), configureRequest(t, config))
+		resp, err := client.ConfigureSource(t.Context(), configureRequest(config))
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}

@@ -21,9 +21,10 @@
 //     attribute is then custom_machine.
 //
 // Context: one core must read 30,000 events a second and still have most of its
-// time left. Decision: one pass over a copy of the body, of which every string
-// is a part; what must be joined is written into one text shared by the
-// request's events. Lost: encoding/json into a struct and a map, some 6 times
-// slower and blind to duplicate keys. Failure mode: an event kept by itself
+// time left. Decision: one scan of a copy of the body, of which every string is
+// a part; what must be joined is written into one text shared by the request's
+// events. An event costs some 2 µs and a tenth of an allocation. Lost:
+// encoding/json into maps, which takes some 5 times as long for the decoding
+// alone and is blind to duplicate keys. Failure mode: an event kept by itself
 // keeps its whole request in memory; core takes copies over the wire.
 package sendgrid

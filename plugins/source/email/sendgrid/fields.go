@@ -12,12 +12,20 @@ type fields struct {
 	word, email, eventID, messageID, smtpID string
 	status, reason, response                string
 	bounceType, group, url, stamp           string
-	campaign, singleSend, marketing         string // in the order of preference
-	category, conversation, customer        string
+	conversation, customer                  string
 	machine                                 bool
-	attrs                                   sdk.Attributes // the rest, and what is of use as both
-	categories                              string         // of category, a JSON array or the member of one
-	oneCategory                             bool
+
+	// What may name the campaign, in the order of preference.
+	campaign, singleSend, marketing, category string
+
+	// categories is the JSON text of category: an array, or the only member of
+	// one.
+	categories  string
+	oneCategory bool
+
+	// attrs is every other member. It is memory of this struct: an event gets
+	// a copy.
+	attrs sdk.Attributes
 }
 
 // read reads the element at node n. An error comes with its code.
