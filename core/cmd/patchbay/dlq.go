@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -225,13 +224,10 @@ func (a *app) changeAll(ctx context.Context, who asker, past string, ids []uint6
 	var first error
 	done := 0
 	for _, id := range ids {
+		r := changed{ID: id, Done: true}
 		_, err := do(who, ctx, id)
-		r := changed{ID: id, Done: err == nil}
 		if err != nil {
-			r.Error = err.Error()
-			if first == nil {
-				first = err
-			}
+			r.Done, r.Error = false, err.Error()
 		} else {
 			done++
 		}
@@ -239,7 +235,13 @@ func (a *app) changeAll(ctx context.Context, who asker, past string, ids []uint6
 		if !a.json {
 			a.changedLine(past, r)
 		}
-		if p := classify(err); err != nil && p.exit == exitUnreachable && p.code != "retry_failed" {
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+		}
+		if p := classify(err); p.exit == exitUnreachable && p.code != "retry_failed" {
 			break
 		}
 	}
@@ -248,7 +250,7 @@ func (a *app) changeAll(ctx context.Context, who asker, past string, ids []uint6
 	}
 	p := classify(first)
 	err := fmt.Errorf("%d of %d %s; the first error: %w", done, len(ids), past, first)
-	return &problem{exit: p.exit, code: p.code, err: err, data: results, shown: len(ids) == 1 && errors.Is(first, context.Canceled)}
+	return &problem{exit: p.exit, code: p.code, err: err, data: results}
 }
 
 func (a *app) changedLine(past string, r changed) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/patchbay-io/patchbay/core/admin"
@@ -92,7 +93,7 @@ func refusedExit(e *admin.Error) int {
 
 // isUsage recognises cobra's own complaints, which have no type.
 func isUsage(err error) bool {
-	return bytes.HasPrefix([]byte(err.Error()), []byte("unknown command"))
+	return strings.HasPrefix(err.Error(), "unknown command")
 }
 
 // envelope is what -json prints.
