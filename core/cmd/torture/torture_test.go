@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -17,22 +16,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// build makes the program and its plugins, so that `go test` needs nothing else.
-func build(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	const module = "github.com/patchbay-io/patchbay"
-	for name, pkg := range map[string]string{
-		core: "core/cmd/patchbay", sms: "plugins/source/sms", email: "plugins/source/email", warehouse: "plugins/sink/warehouse",
-	} {
-		out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, name), module+"/"+pkg).CombinedOutput()
-		if err != nil {
-			t.Fatalf("build %s: %v\n%s", pkg, err, out)
-		}
-	}
-	return filepath.Join(dir, core)
-}
-
 // I1, I3, I4, I6, I7, I13 and I17 under a few kills, with real processes. Then
 // the same data with one row removed, one doubled and one added: an oracle that
 // was never seen to find anything proves nothing.
@@ -40,7 +23,11 @@ func TestTortureShort(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts and kills real processes for some ten seconds")
 	}
-	s, err := newSystem(build(t), t.TempDir())
+	patchbay, err := lab.Build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newSystem(patchbay, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
