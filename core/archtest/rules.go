@@ -32,7 +32,7 @@ func directions() []direction {
 		{"core/auth", []string{"sdk"}, "authentication is data from the sdk"},
 		{"core/stage", []string{"core/stage", "core/config", "core/expr", "core/journal", "sdk"}, "a stage knows the batch in hand and the journal's transaction"},
 		{"core/lab", nil, "a lab speaks to patchbay as the outside world does"},
-		{"core/cmd/torture", []string{"core/lab"}, "the oracle must not share code with what it judges"},
+		{"core/cmd/torture", []string{"core/lab", "sdk"}, "the oracle must not share code with what it judges"},
 	}
 }
 

@@ -38,33 +38,46 @@ func (s *Status) Waiting() uint64 {
 
 // Account is the core's ledger, as it answers /api/v1/account.
 type Account struct {
-	Balanced bool `json:"balanced"`
-	Sources  []struct {
-		Source  string `json:"source"`
-		Stored  int64  `json:"stored"`
-		Refused int64  `json:"refused"`
-		Problem string `json:"problem"`
-	} `json:"sources"`
-	Lanes []struct {
-		Backlog      int64  `json:"backlog"`
-		Staged       int64  `json:"staged"`
-		Duplicate    int64  `json:"duplicate"`
-		Filtered     int64  `json:"filtered"`
-		Ignored      int64  `json:"ignored"`
-		DeadLettered int64  `json:"dead_lettered"`
-		Problem      string `json:"problem"`
-	} `json:"lanes"`
-	Pipelines []struct {
-		Problem string `json:"problem"`
-	} `json:"pipelines"`
-	Sinks []struct {
-		Addressed     int64  `json:"addressed"`
-		Delivered     int64  `json:"delivered"`
-		DeadLettered  int64  `json:"dead_lettered"`
-		Waiting       int64  `json:"waiting"`
-		PossiblyTwice int64  `json:"possibly_twice"`
-		Problem       string `json:"problem"`
-	} `json:"sinks"`
+	Balanced  bool              `json:"balanced"`
+	Sources   []SourceAccount   `json:"sources"`
+	Lanes     []LaneAccount     `json:"lanes"`
+	Pipelines []PipelineAccount `json:"pipelines"`
+	Sinks     []SinkAccount     `json:"sinks"`
+}
+
+// SourceAccount counts a source's requests.
+type SourceAccount struct {
+	Source  string `json:"source"`
+	Stored  int64  `json:"stored"`
+	Refused int64  `json:"refused"`
+	Problem string `json:"problem"`
+}
+
+// LaneAccount counts what became of a source's requests in a pipeline.
+type LaneAccount struct {
+	Backlog      int64  `json:"backlog"`
+	Staged       int64  `json:"staged"`
+	Duplicate    int64  `json:"duplicate"`
+	Filtered     int64  `json:"filtered"`
+	Ignored      int64  `json:"ignored"`
+	DeadLettered int64  `json:"dead_lettered"`
+	Problem      string `json:"problem"`
+}
+
+// PipelineAccount says whether a pipeline's entries add up.
+type PipelineAccount struct {
+	Problem string `json:"problem"`
+}
+
+// SinkAccount counts what became of a pipeline's events in a sink.
+type SinkAccount struct {
+	Sink          string `json:"sink"`
+	Addressed     int64  `json:"addressed"`
+	Delivered     int64  `json:"delivered"`
+	DeadLettered  int64  `json:"dead_lettered"`
+	Waiting       int64  `json:"waiting"`
+	PossiblyTwice int64  `json:"possibly_twice"`
+	Problem       string `json:"problem"`
 }
 
 // Totals are an account's sums over all sources, lanes and sinks.

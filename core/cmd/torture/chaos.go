@@ -38,7 +38,7 @@ func schedule(seed uint64, kills int) []step {
 	between := func(low, high int) time.Duration {
 		return time.Duration(low+rng.IntN(high-low)) * time.Millisecond
 	}
-	plugins := []string{sms, email, warehouse}
+	plugins := []string{sms, email, warehouse, appender}
 	var out []step
 	for left := kills; left > 0; {
 		s := step{wait: between(20, 700), target: plugins[rng.IntN(len(plugins))]}

@@ -3,13 +3,16 @@
 //
 // A sender that trusts nobody remembers each request that it sent, and whether
 // it was acknowledged. Meanwhile a schedule that a seed decides sends SIGKILL to
-// the core (also while it starts), to the plugins of both sources and to the
-// sink's, and stops plugins for a while with SIGSTOP. At the end the load stops,
-// the system settles, and the SQLite file that the sink wrote is compared with
-// the sender's memory:
+// the core (also while it starts) and to the plugins of both sources and both
+// sinks, and stops plugins for a while with SIGSTOP. At the end the load stops,
+// the system settles, and what the sinks hold is compared with the sender's
+// memory. One sink is SQLite, where a repeat changes nothing; the other is this
+// program itself under another name, which appends whatever it gets.
 //
 //   - an event of an acknowledged request that has no row is lost (I1, I4);
 //   - an event with two rows is doubled (I4, I6);
+//   - an event that the appending sink has twice must be in the ledger as one that
+//     was possibly written twice, or it is unexplained;
 //   - a row that was never sent, a ledger that does not add up (I3, I7), an
 //     answer that makes no sense, a process or a damaged file left behind (I17)
 //     are unexplained.

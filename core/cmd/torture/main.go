@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/patchbay-io/patchbay/core/lab"
+	"github.com/patchbay-io/patchbay/sdk"
 )
 
 // options are what a run is told.
@@ -24,6 +27,10 @@ type options struct {
 }
 
 func main() {
+	if isAppender() {
+		sdk.ServeSink(&appendSink{})
+		return
+	}
 	o := options{out: os.Stdout, log: os.Stderr}
 	flag.StringVar(&o.patchbay, "patchbay", "bin/patchbay", "the program to torture, its plugins beside it")
 	flag.IntVar(&o.kills, "kills", 200, "how many processes to kill")
@@ -81,9 +88,15 @@ func run(ctx context.Context, o options) (kept bool, err error) {
 // kills are over, plugins in their longest backoff included.
 const settleTime = 90 * time.Second
 
+// memory is what a verdict compares the sinks with.
+type memory struct {
+	oracle  *oracle
+	account *lab.Account
+}
+
 // torture runs load and kills side by side, waits until all is quiet and judges.
-// It also returns what the sender remembers.
-func torture(ctx context.Context, o options, s *system) (*verdict, *oracle, error) {
+// It also returns by what it judged.
+func torture(ctx context.Context, o options, s *system) (*verdict, *memory, error) {
 	if err := s.start(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -108,12 +121,20 @@ func torture(ctx context.Context, o options, s *system) (*verdict, *oracle, erro
 	if settleErr != nil {
 		v.find("%v", settleErr)
 	}
-	v.ledger(account.Balanced, account.Problems(), account.Totals(), l.oracle.counts())
+	v.ledger(account, l.oracle.counts())
 	if err := s.Stop(); err != nil {
 		v.find("%v", err)
 	}
 	if err := s.gone(func(int) bool { return true }); err != nil {
 		v.find("%v", err)
 	}
-	return v, l.oracle, v.judge(s.facts, l.oracle, account.Totals())
+	if err := s.facts.Integrity(); err != nil {
+		v.find("%v", err)
+	}
+	k, err := s.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	v.judge(k, l.oracle, account)
+	return v, &memory{l.oracle, account}, nil
 }

@@ -21,8 +21,8 @@ const (
 	publicURL    = "https://hooks.example.com"
 )
 
-// configuration is what is tortured. Its holes are the receiver's address, the
-// SendGrid key and the sink's path.
+// configuration is what is tortured. Its holes are the receiver's address and
+// the SendGrid key.
 const configuration = `
 receiver {
   listen     = "%s"
@@ -38,7 +38,10 @@ source "sendgrid" "load" {
   public_key = "%s"
 }
 sink "sqlite" "facts" {
-  path = "%s"
+  path = "events.db"
+}
+sink "append" "copy" {
+  path = "appended.txt"
 }
 pipeline "messaging" {
   from = [source.twilio.load, source.sendgrid.load]
@@ -46,9 +49,15 @@ pipeline "messaging" {
     window = "168h"
   }
   normalize {}
-  to = [sink.sqlite.facts]
+  to = [sink.sqlite.facts, sink.append.copy]
 }
 `
+
+// The sinks' addresses in it.
+const (
+	sqliteSink     = "sqlite.facts"
+	appendSinkName = "append.copy"
+)
 
 // The programs of the plugins at work.
 const (
@@ -62,6 +71,7 @@ const (
 type system struct {
 	*lab.Core
 	patchbay, dir, addr string
+	plugins             string // a folder with plugins besides patchbay's own
 	facts               *lab.Facts
 	sendgrid            *lab.SendGrid
 }
@@ -79,13 +89,20 @@ func newSystem(patchbay, dir string) (*system, error) {
 	if s.addr, err = lab.FreeAddr(); err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf(configuration, s.addr, key, filepath.Join(dir, "events.db"))
+	s.plugins = filepath.Join(dir, "plugins")
+	if err := os.Mkdir(s.plugins, 0o700); err != nil {
+		return nil, err
+	}
+	if err := installAppender(s.plugins); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf(configuration, s.addr, key)
 	return s, os.WriteFile(filepath.Join(dir, "torture.hcl"), []byte(text), 0o600)
 }
 
 // launch starts the core and does not wait.
 func (s *system) launch() (err error) {
-	s.Core, err = lab.Launch(s.patchbay, s.dir, "TORTURE_TOKEN="+token)
+	s.Core, err = lab.Launch(s.patchbay, s.dir, "TORTURE_TOKEN="+token, "PATCHBAY_PLUGIN_DIR="+s.plugins)
 	return err
 }
 
@@ -152,4 +169,15 @@ func (s *system) signal(pid int, sig syscall.Signal) (bool, error) {
 		return false, err
 	}
 	return syscall.Kill(pid, sig) == nil, nil
+}
+
+// read reads what the sinks hold.
+func (s *system) read() (*sinks, error) {
+	k := &sinks{rows: map[fact]int{}}
+	err := s.facts.Messages(func(message, word string, n int) { k.rows[fact{message, word}] = n })
+	if err != nil {
+		return nil, err
+	}
+	k.appended, err = readAppended(filepath.Join(s.dir, "appended.txt"))
+	return k, err
 }

@@ -15,11 +15,11 @@ type verdict struct {
 	pauses int
 	took   time.Duration
 
-	sent, acknowledged, rows           int // events
-	lost, doubled, strangers           int // events
-	repeats, deadLetters, twice, again int64
-	examples                           []string // some of the events that are counted above
-	findings                           []string // what else is wrong
+	acknowledged, rows                      int // events
+	lost, doubled, strangers                int // events
+	repeats, deadLetters, unanswered, twice int64
+	examples                                []string // some of the events that are counted above
+	findings                                []string // what else is wrong
 }
 
 // find notes something that has no explanation.
@@ -31,10 +31,11 @@ func (v *verdict) find(format string, args ...any) {
 func everything(lab.Totals) bool { return true }
 
 // ledger compares the core's account with the sender's memory (I3).
-func (v *verdict) ledger(balanced bool, problems []string, t lab.Totals, n counts) {
-	v.repeats, v.deadLetters, v.twice, v.again = t.Duplicate, t.DeadLettered, t.PossiblyTwice, n.unanswered
-	if !balanced {
-		v.find("the ledger says of itself that it does not add up: %q", problems)
+func (v *verdict) ledger(a *lab.Account, n counts) {
+	t := a.Totals()
+	v.repeats, v.deadLetters, v.twice, v.unanswered = t.Duplicate, t.DeadLettered, t.PossiblyTwice, n.unanswered
+	if !a.Balanced {
+		v.find("the ledger says of itself that it does not add up: %q", a.Problems())
 	}
 	// A request that was cut off was stored or not; every other number is known.
 	v.within("requests stored", t.Stored, n.acked, n.unanswered)
@@ -43,9 +44,11 @@ func (v *verdict) ledger(balanced bool, problems []string, t lab.Totals, n count
 	v.same("refused requests", t.Refused, 0)
 	v.same("filtered events", t.Filtered, 0)
 	v.same("ignored requests", t.Ignored, 0)
-	v.same("events rejected by the sink", t.SinkDeadLettered, 0)
-	v.same("events delivered", t.Delivered, t.Staged)
-	v.same("events addressed", t.Addressed, t.Staged)
+	for _, s := range a.Sinks {
+		v.same(s.Sink+", events rejected", s.DeadLettered, 0)
+		v.same(s.Sink+", events delivered", s.Delivered, t.Staged)
+		v.same(s.Sink+", events addressed", s.Addressed, t.Staged)
+	}
 }
 
 func (v *verdict) same(what string, got, want int64) {
@@ -60,23 +63,46 @@ func (v *verdict) within(what string, got, low, more int64) {
 	}
 }
 
-// judge compares the sink's file with the sender's memory.
-func (v *verdict) judge(f *lab.Facts, o *oracle, t lab.Totals) error {
+// sinks is what the sinks hold: how often each event.
+type sinks struct {
+	rows     map[fact]int // SQLite, to which a repeat is nothing new
+	appended map[fact]int // the file, which takes what it gets
+}
+
+// judge compares what the sinks hold with the sender's memory and the ledger.
+func (v *verdict) judge(k *sinks, o *oracle, a *lab.Account) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	rows := make(map[fact]int, len(o.facts))
-	if err := f.Messages(func(message, word string, n int) { rows[fact{message, word}] = n }); err != nil {
-		return err
-	}
-	if err := f.Integrity(); err != nil {
-		v.find("%v", err)
-	}
 	for status, n := range o.odd {
 		v.find("%d requests were answered with %d", n, status)
 	}
-	v.compare(o.facts, rows)
-	v.same("rows in SQLite", t.Delivered, int64(v.rows))
-	return nil
+	v.compare(o.facts, k.rows)
+	// The file has what SQLite has. What it has twice, the ledger must admit.
+	repeated := 0
+	for f, n := range k.appended {
+		if n > 1 {
+			repeated++
+		}
+		if k.rows[f] == 0 {
+			v.find("appended and not in SQLite: %s %s", f.message, f.word)
+		}
+	}
+	for f := range k.rows {
+		if k.appended[f] == 0 {
+			v.find("in SQLite and not appended: %s %s", f.message, f.word)
+		}
+	}
+	for _, s := range a.Sinks {
+		switch s.Sink {
+		case sqliteSink:
+			v.same("rows in SQLite", s.Delivered, int64(v.rows))
+		case appendSinkName:
+			v.same("events appended", s.Delivered, int64(len(k.appended)))
+			if int64(repeated) > s.PossiblyTwice {
+				v.find("%d events were appended more than once, the ledger admits %d", repeated, s.PossiblyTwice)
+			}
+		}
+	}
 }
 
 // named is how many events of a kind are named.
@@ -86,7 +112,6 @@ const named = 3
 func (v *verdict) compare(sent map[fact]fate, rows map[fact]int) {
 	var lost, doubled, strangers []fact
 	for f, is := range sent {
-		v.sent++
 		if is != acked {
 			continue
 		}
@@ -130,8 +155,8 @@ func (v *verdict) line() string {
 	for _, n := range v.kills {
 		total += n
 	}
-	return fmt.Sprintf("torture: kills=%d (core %d, sms %d, email %d, warehouse %d) pauses=%d acknowledged=%d rows=%d lost=%d doubled=%d unexplained=%d"+
-		" repeats=%d dead_letters=%d unanswered=%d written_again=%d seconds=%.0f",
-		total, v.kills[core], v.kills[sms], v.kills[email], v.kills[warehouse], v.pauses, v.acknowledged, v.rows,
-		v.lost, v.doubled, v.unexplained(), v.repeats, v.deadLetters, v.again, v.twice, v.took.Seconds())
+	return fmt.Sprintf("torture: kills=%d (core %d, sms %d, email %d, warehouse %d, append %d) pauses=%d acknowledged=%d rows=%d lost=%d doubled=%d unexplained=%d"+
+		" repeats=%d dead_letters=%d unanswered=%d possibly_twice=%d seconds=%.0f",
+		total, v.kills[core], v.kills[sms], v.kills[email], v.kills[warehouse], v.kills[appender], v.pauses, v.acknowledged, v.rows,
+		v.lost, v.doubled, v.unexplained(), v.repeats, v.deadLetters, v.unanswered, v.twice, v.took.Seconds())
 }
