@@ -107,11 +107,19 @@ func NewSendGrid() (*SendGrid, error) {
 
 // PublicKey is the key as SendGrid's settings page shows it.
 func (s *SendGrid) PublicKey() (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(&s.key.PublicKey)
+	der, err := s.der()
 	if err != nil {
-		return "", fmt.Errorf("lab: key: %w", err)
+		return "", err
 	}
 	return base64.StdEncoding.EncodeToString(der), nil
+}
+
+func (s *SendGrid) der() ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(&s.key.PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("lab: key: %w", err)
+	}
+	return der, nil
 }
 
 // EventID is the provider's id of event n of run seed.

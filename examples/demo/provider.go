@@ -110,42 +110,52 @@ const pause = 50 * time.Millisecond
 
 // send takes calls until none is left, each until it is answered for good.
 func (p *provider) send(ctx context.Context) error {
-	var conn *lab.Conn
-	defer func() {
-		if conn != nil {
-			_ = conn.Close() // everything on it was answered
-		}
-	}()
+	var l line
+	defer l.hangUp()
 	for c := range p.queue {
-		for answered := false; !answered; {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			var err error
-			if conn == nil {
-				if conn, err = lab.Dial(p.addr); err != nil {
-					conn = nil
-					rest(ctx, pause)
-					continue
-				}
-			}
-			status, err := conn.Do(c.raw)
+		for {
+			answered, err := p.try(&l, c)
 			if err != nil {
-				_ = conn.Close() // it is broken
-				conn = nil
-				p.cut(c)
-				rest(ctx, pause)
-				continue
-			}
-			if answered, err = p.answer(c, status); err != nil {
 				return err
 			}
-			if !answered {
-				rest(ctx, pause)
+			if answered {
+				break
+			}
+			if rest(ctx, pause); ctx.Err() != nil {
+				return ctx.Err()
 			}
 		}
 	}
 	return nil
+}
+
+// line is a connection that is made when it is needed.
+type line struct{ conn *lab.Conn }
+
+func (l *line) hangUp() {
+	if l.conn != nil {
+		_ = l.conn.Close() // it carried what it could
+		l.conn = nil
+	}
+}
+
+// try sends a call once and reports whether it was answered for good. An error
+// is an answer that makes no sense.
+func (p *provider) try(l *line, c *call) (bool, error) {
+	if l.conn == nil {
+		conn, err := lab.Dial(p.addr)
+		if err != nil {
+			return false, nil // nobody is there, for now
+		}
+		l.conn = conn
+	}
+	status, err := l.conn.Do(c.raw)
+	if err != nil {
+		l.hangUp()
+		p.cut(c)
+		return false, nil
+	}
+	return p.answer(c, status)
 }
 
 // rest waits, or until ctx ends.

@@ -90,7 +90,8 @@ func (s *sender) run(ctx context.Context) {
 		}
 		r, err := s.next()
 		if err != nil {
-			panic(err) // signing with a key of our own does not fail
+			s.oracle.failed(err)
+			return
 		}
 		s.deliver(ctx, r)
 		rest(ctx, time.Duration(s.rng.Int64N(int64(2*think))))

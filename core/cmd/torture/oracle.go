@@ -1,8 +1,6 @@
 package main
 
-import (
-	"sync"
-)
+import "sync"
 
 // fact is an event as the sender and the sink both name it.
 type fact struct{ message, word string }
@@ -31,6 +29,7 @@ type oracle struct {
 	facts map[fact]fate
 	n     counts
 	odd   map[int]int64 // answers that make no sense, by status
+	err   error         // why a sender stopped before its time
 }
 
 // counts are of attempts: sending a request once.
@@ -92,6 +91,13 @@ func (o *oracle) answered(status int) {
 		return
 	}
 	o.odd[status]++
+}
+
+// failed is called when a sender cannot go on.
+func (o *oracle) failed(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = err
 }
 
 func (o *oracle) counts() counts {

@@ -76,6 +76,9 @@ func (v *verdict) judge(k *sinks, o *oracle, a *lab.Account) {
 	for status, n := range o.odd {
 		v.find("%d requests were answered with %d", n, status)
 	}
+	if o.err != nil {
+		v.find("a sender stopped: %v", o.err)
+	}
 	v.compare(o.facts, k.rows)
 	// The file has what SQLite has. What it has twice, the ledger must admit.
 	repeated := 0
