@@ -3,7 +3,6 @@ package dispatch
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -21,18 +20,20 @@ func ParseCursorName(name string) (pipeline, sink string, ok bool) {
 	return strings.Cut(rest, "/")
 }
 
-// progress is a cursor's Extra: what is done above its offset, and the batch
-// that was about to be written.
+// progress is a cursor's Extra: what is done above its offset, the batch that
+// was about to be written or must be written again as it was, and what else may
+// have taken effect. All are ascending offsets.
 type progress struct {
-	done []uint64 // ascending
-	plan []uint64 // ascending; empty if no batch was in flight
+	done  []uint64
+	plan  []uint64 // empty if no batch was in flight
+	maybe []uint64 // beside the plan's
 }
 
 func (p *progress) encode() []byte {
-	if len(p.done) == 0 && len(p.plan) == 0 {
+	if len(p.done) == 0 && len(p.plan) == 0 && len(p.maybe) == 0 {
 		return nil
 	}
-	return appendOffsets(appendOffsets([]byte{1}, p.done), p.plan)
+	return appendOffsets(appendOffsets(appendOffsets([]byte{1}, p.done), p.plan), p.maybe)
 }
 
 func appendOffsets(b []byte, offs []uint64) []byte {
@@ -54,7 +55,7 @@ func decodeProgress(v []byte) (p progress, err error) {
 		return p, bad
 	}
 	v = v[1:]
-	for _, list := range []*[]uint64{&p.done, &p.plan} {
+	for _, list := range []*[]uint64{&p.done, &p.plan, &p.maybe} {
 		n, w := binary.Uvarint(v)
 		if w <= 0 || n > uint64(len(v)) {
 			return p, bad
@@ -66,12 +67,15 @@ func decodeProgress(v []byte) (p progress, err error) {
 			if w <= 0 {
 				return p, bad
 			}
+			if prev+d < prev {
+				return p, bad
+			}
 			prev += d
 			*list = append(*list, prev)
 			v = v[w:]
 		}
 	}
-	if !slices.IsSorted(p.done) || !slices.IsSorted(p.plan) {
+	if len(v) > 0 {
 		return p, bad
 	}
 	return p, nil

@@ -41,6 +41,9 @@ type Options struct {
 	// means 50 ms.
 	MaxEvents, MaxBytes int
 	MaxWait             time.Duration
+	// Busy reports whether acknowledgements need the machine more; the
+	// dispatcher then rests after each batch. Nil means never.
+	Busy func() bool
 	// MaxBackoff bounds the wait between attempts; zero means 60 s.
 	MaxBackoff time.Duration
 	// PoisonAttempts is how often an event is written, while others get
@@ -81,6 +84,8 @@ type Dispatcher struct {
 	wroteAt time.Time // begin of the last write
 	brk     breaker
 	redo    chan redo
+	// timer starts a timer and returns its channel and what stops it.
+	timer func(time.Duration) (<-chan time.Time, func() bool)
 
 	mu     sync.Mutex
 	status Status
@@ -107,7 +112,7 @@ func New(o Options) (*Dispatcher, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &Dispatcher{o: o, cursor: CursorName(o.Pipeline, o.SinkName), limit: o.MaxEvents, redo: make(chan redo)}
+	d := &Dispatcher{o: o, cursor: CursorName(o.Pipeline, o.SinkName), limit: o.MaxEvents, redo: make(chan redo), timer: realTimer}
 	d.brk.max = o.MaxBackoff
 	d.status = Status{Pipeline: o.Pipeline, Sink: o.SinkName, State: Running, Since: o.Now()}
 	if _, known := o.Journal.Cursors()[d.cursor]; !known {
@@ -126,23 +131,28 @@ func New(o Options) (*Dispatcher, error) {
 	for _, off := range p.done {
 		d.win.done[off] = true
 	}
-	return d, d.reloadPlan(p.plan)
+	return d, d.reloadPlan(p)
 }
 
-// reloadPlan takes the batch that was in flight back into the window.
-func (d *Dispatcher) reloadPlan(offs []uint64) error {
+// reloadPlan takes the batch that was in flight back into the window, and what
+// else may have taken effect.
+func (d *Dispatcher) reloadPlan(p progress) error {
+	offs := slices.Concat(p.plan, p.maybe)
 	if len(offs) == 0 {
 		return nil
 	}
-	last := offs[len(offs)-1]
+	last := slices.Max(offs)
 	for d.win.next <= last {
 		if n, err := d.read(int(last - d.win.next + 1)); err != nil || n == 0 {
 			return errors.Join(err, errIf(n == 0, fmt.Errorf("%w: planned events of %s are gone", journal.ErrCorrupt, d.o.SinkName)))
 		}
 	}
 	for _, it := range d.win.items {
-		if !it.done && slices.Contains(offs, it.entry.Offset) {
-			it.maybe = true
+		if it.done || !slices.Contains(offs, it.entry.Offset) {
+			continue
+		}
+		it.maybe = true
+		if _, planned := slices.BinarySearch(p.plan, it.entry.Offset); planned {
 			d.plan = append(d.plan, it)
 		}
 	}
@@ -201,7 +211,11 @@ func (d *Dispatcher) turn(ctx context.Context) error {
 		r.answer <- d.again(ctx, r.id)
 	default:
 	}
-	if until := d.brk.until; until.After(d.o.Now()) {
+	until := d.brk.until
+	if d.plan != nil && d.plan[0].notBefore.After(until) {
+		until = d.plan[0].notBefore
+	}
+	if until.After(d.o.Now()) {
 		return d.wait(ctx, until, false)
 	}
 	skipped, err := d.fill(ctx)
@@ -213,15 +227,25 @@ func (d *Dispatcher) turn(ctx context.Context) error {
 		batch, wake = d.win.due(d.o.Now(), d.limit, d.o.MaxBytes)
 	}
 	if len(batch) == 0 {
-		if skipped {
-			if err := d.settle(nil); err != nil {
-				return err
-			}
+		// What was done before a restart may be all that is left.
+		if skipped || (len(d.win.items) > 0 && d.win.items[0].done) {
+			return d.settle(nil)
 		}
 		return d.wait(ctx, wake, true)
 	}
-	return d.write(ctx, batch)
+	if err := d.write(ctx, batch); err != nil {
+		return err
+	}
+	if d.o.Busy != nil && d.o.Busy() {
+		took := d.o.Now().Sub(d.wroteAt)
+		return d.wait(ctx, d.o.Now().Add(min(maxRest, 4*took)), false)
+	}
+	return nil
 }
+
+// maxRest bounds how long a dispatcher rests while the receiver is busy. It
+// keeps a fifth of its time, so that a backlog always shrinks in the end.
+const maxRest = 500 * time.Millisecond
 
 // fill reads ahead, and lingers if what is there fills no batch and the batch
 // before it was written less than MaxWait ago.
@@ -230,7 +254,7 @@ func (d *Dispatcher) fill(ctx context.Context) (skipped bool, err error) {
 		return false, nil
 	}
 	deadline := d.wroteAt.Add(d.o.MaxWait)
-	for len(d.win.items) < maxInHand*d.o.MaxEvents && d.win.bytes < maxInHand*d.o.MaxBytes {
+	for ctx.Err() == nil && len(d.win.items) < maxInHand*d.o.MaxEvents && d.win.bytes < maxInHand*d.o.MaxBytes {
 		before := len(d.win.items)
 		n, err := d.read(d.o.MaxEvents)
 		if err != nil {
@@ -284,6 +308,11 @@ func (d *Dispatcher) read(limit int) (n int, err error) {
 	return len(es), nil
 }
 
+func realTimer(d time.Duration) (<-chan time.Time, func() bool) {
+	t := time.NewTimer(d)
+	return t.C, t.Stop
+}
+
 // wait returns when until has come (if it is set), when there is more to read
 // (if news is set), or when ctx ends. It answers retries meanwhile.
 func (d *Dispatcher) wait(ctx context.Context, until time.Time, news bool) error {
@@ -293,9 +322,9 @@ func (d *Dispatcher) wait(ctx context.Context, until time.Time, news bool) error
 	}
 	var timer <-chan time.Time
 	if !until.IsZero() {
-		t := time.NewTimer(max(0, until.Sub(d.o.Now())))
-		defer t.Stop()
-		timer = t.C
+		c, stop := d.timer(max(0, until.Sub(d.o.Now())))
+		defer stop()
+		timer = c
 	}
 	select {
 	case <-more:
@@ -339,6 +368,9 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // whatever happened, a restart finds the plan or repeats
 	}
+	if err == nil {
+		err = d.believable(batch, outcomes)
+	}
 	res := &result{tx: d.o.Journal.Begin(), now: d.o.Now(), began: began}
 	var failure *sdk.Failure
 	switch {
@@ -353,28 +385,73 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 	default:
 		d.unknown(res, batch, err)
 	}
-	if err == nil || failure != nil || !d.sticky(batch) {
+	switch {
+	case err == nil:
 		d.plan = nil
-	} else {
+	case failure != nil:
+		// This write had no effect. If it repeated one that may have had, it
+		// must still be repeated as it was.
+	case d.sticky(batch):
 		d.plan = batch
+	default:
+		d.plan = nil
 	}
-	if res.retries == 0 && err == nil {
-		d.setState(Running, "", time.Time{})
-	} else if err == nil {
-		d.setState(Retrying, res.reason, time.Time{})
+	if failure == nil && !d.brk.until.After(res.now) {
+		d.showWaiting()
 	}
 	return d.settle(res)
+}
+
+// believable turns outcomes that cannot be acted on into an error about which
+// nothing is known: too few or too many (I13), or an unknown one from a sink
+// that tells repeats by the whole batch.
+func (d *Dispatcher) believable(batch []*item, outcomes []sdk.Outcome) error {
+	if len(outcomes) != len(batch) {
+		return fmt.Errorf("%w: wrote %d events, got %d outcomes", sdk.ErrProtocol, len(batch), len(outcomes))
+	}
+	for _, o := range outcomes {
+		if o.Kind == sdk.OutcomeUnknown && d.sticky(batch) {
+			return fmt.Errorf("outcome unknown: %s", o.Reason)
+		}
+	}
+	return nil
+}
+
+// showWaiting sets the state that the events in hand speak of.
+func (d *Dispatcher) showWaiting() {
+	for _, it := range d.win.items {
+		if !it.done && it.attempts > 0 {
+			d.setState(Retrying, it.reason, time.Time{})
+			return
+		}
+	}
+	d.setState(Running, "", time.Time{})
 }
 
 // commitPlan makes the batch durable before it is written.
 func (d *Dispatcher) commitPlan(batch []*item) error {
 	tx := d.o.Journal.Begin()
-	p := progress{done: d.win.doneAbove()}
-	for _, it := range batch {
-		p.plan = append(p.plan, it.entry.Offset)
-	}
+	p := d.progress(batch)
 	tx.SetCursor(d.cursor, journal.Cursor{Offset: d.first(), Extra: p.encode()})
 	return tx.Commit(journal.Durable)
+}
+
+// progress is what a restart must know beside the cursor. For a sink to which
+// repeats are harmless that is only what is done already.
+func (d *Dispatcher) progress(plan []*item) progress {
+	p := progress{done: d.win.doneAbove()}
+	if d.keyed() {
+		return p
+	}
+	for _, it := range plan {
+		p.plan = append(p.plan, it.entry.Offset)
+	}
+	for _, it := range d.win.items {
+		if it.maybe && !it.done && !slices.Contains(plan, it) {
+			p.maybe = append(p.maybe, it.entry.Offset)
+		}
+	}
+	return p
 }
 
 // first is the offset of the first unresolved entry.
@@ -510,11 +587,11 @@ func (d *Dispatcher) settle(res *result) error {
 			durability = journal.Durable
 		}
 		if res.done > 0 {
-			tx.Batch(d.cursor, res.offsets[0], encodeBatch(res))
+			tx.Batch(d.cursor, res.offsets[0], encodeBatch(res, d.win.notDone(res.offsets)))
 		}
 	}
 	off := d.win.settle()
-	p := progress{done: d.win.doneAbove()}
+	p := d.progress(d.plan)
 	tx.SetCursor(d.cursor, journal.Cursor{Offset: off, Extra: p.encode()})
 	return tx.Commit(durability)
 }
@@ -528,9 +605,10 @@ type Batch struct {
 	Skipped []uint64  `json:"skipped,omitempty"` // offsets between first and last that were not done
 }
 
-func encodeBatch(res *result) []byte {
+func encodeBatch(res *result, skipped []uint64) []byte {
 	b := Batch{
 		At: res.now.UTC(), Took: res.now.Sub(res.began).Microseconds(), Last: res.offsets[len(res.offsets)-1], Events: res.done,
+		Skipped: skipped,
 	}
 	v, _ := json.Marshal(b) // cannot fail: plain fields
 	return v

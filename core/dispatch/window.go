@@ -75,6 +75,20 @@ func (w *window) doneAbove() []uint64 {
 	return out
 }
 
+// notDone lists the events between the first and the last of offs, which are
+// ascending, that are not among them.
+func (w *window) notDone(offs []uint64) []uint64 {
+	var out []uint64
+	for _, it := range w.items {
+		if o := it.entry.Offset; o > offs[0] && o < offs[len(offs)-1] {
+			if _, ok := slices.BinarySearch(offs, o); !ok {
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
 // resolve marks an item and gives its bytes back.
 func (w *window) resolve(it *item) {
 	it.done = true
