@@ -19,6 +19,8 @@ type step struct {
 	target string        // core or a plugin's program
 	// pause stops the target for so long instead of killing it. Only plugins.
 	pause time.Duration
+	// gentle ends the core with SIGTERM instead of killing it. Only the core.
+	gentle bool
 	// again are further kills of the core, each so long after it was launched,
 	// before it is left to become ready. Only the core.
 	again []time.Duration
@@ -26,7 +28,7 @@ type step struct {
 
 // kills is how many processes the step kills.
 func (s *step) kills() int {
-	if s.pause > 0 {
+	if s.pause > 0 || s.gentle {
 		return 0
 	}
 	return 1 + len(s.again)
@@ -45,7 +47,9 @@ func schedule(seed uint64, kills int) []step {
 		switch p := rng.IntN(100); {
 		case p < 20:
 			s.pause = between(50, 1500)
-		case p < 60:
+		case p < 26:
+			s.target, s.gentle = core, true
+		case p < 62:
 			s.target = core
 			for len(s.again)+1 < left && rng.IntN(4) == 0 {
 				s.again = append(s.again, between(0, 500))
@@ -63,6 +67,7 @@ type chaos struct {
 	log    io.Writer
 	kills  map[string]int
 	pauses int
+	stops  int
 	paused map[int]time.Time // stopped plugins and when they go on
 }
 
@@ -134,7 +139,10 @@ func (c *chaos) goOn(now time.Time) error {
 }
 
 func (c *chaos) do(ctx context.Context, s *step) error {
-	if s.target == core {
+	switch {
+	case s.gentle:
+		return c.stopCore(ctx)
+	case s.target == core:
 		return c.killCore(ctx, s.again)
 	}
 	pid, err := c.find(ctx, s.target)
@@ -203,4 +211,20 @@ func (c *chaos) killCore(ctx context.Context, again []time.Duration) error {
 		}
 	}
 	return c.system.WaitReady(ctx)
+}
+
+// stopCore ends the core with SIGTERM and starts it again. What it had accepted
+// waits for the next one; no process may be left (I17).
+func (c *chaos) stopCore(ctx context.Context) error {
+	if err := c.goOn(time.Now().Add(time.Hour)); err != nil { // all that are paused
+		return err
+	}
+	if err := c.system.Stop(); err != nil {
+		return err
+	}
+	c.stops++
+	if err := c.system.gone(func(int) bool { return true }); err != nil {
+		return err
+	}
+	return c.system.start(ctx)
 }

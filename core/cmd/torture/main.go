@@ -117,7 +117,7 @@ func torture(ctx context.Context, o options, s *system) (*verdict, *memory, erro
 	if account == nil {
 		return nil, nil, fmt.Errorf("%w\n%s", settleErr, s.Log())
 	}
-	v := &verdict{kills: c.kills, pauses: c.pauses, took: time.Since(began)}
+	v := &verdict{kills: c.kills, pauses: c.pauses, stops: c.stops, took: time.Since(began)}
 	if settleErr != nil {
 		v.find("%v", settleErr)
 	}

@@ -123,17 +123,26 @@ func TestSchedule(t *testing.T) {
 			t.Fatalf("seed %d gives two schedules", seed)
 		}
 		kills, pauses := map[string]int{}, map[string]int{}
-		total := 0
+		total, stops := 0, 0
 		for i := range steps {
 			s := &steps[i]
 			total += s.kills()
 			kills[s.target] += s.kills()
-			if s.pause > 0 {
-				pauses[s.target]++
-				if s.target == core || len(s.again) > 0 {
+			if s.gentle {
+				stops++
+				if s.target != core || len(s.again) > 0 {
 					t.Errorf("seed %d: step %+v", seed, *s)
 				}
 			}
+			if s.pause > 0 {
+				pauses[s.target]++
+				if s.target == core || s.gentle || len(s.again) > 0 {
+					t.Errorf("seed %d: step %+v", seed, *s)
+				}
+			}
+		}
+		if stops == 0 {
+			t.Errorf("seed %d: the core is never stopped in order", seed)
 		}
 		if total != wanted {
 			t.Errorf("seed %d: got %d kills, want %d", seed, total, wanted)

@@ -13,6 +13,7 @@ import (
 type verdict struct {
 	kills  map[string]int
 	pauses int
+	stops  int
 	took   time.Duration
 
 	acknowledged, rows                      int // events
@@ -158,8 +159,8 @@ func (v *verdict) line() string {
 	for _, n := range v.kills {
 		total += n
 	}
-	return fmt.Sprintf("torture: kills=%d (core %d, sms %d, email %d, warehouse %d, append %d) pauses=%d acknowledged=%d rows=%d lost=%d doubled=%d unexplained=%d"+
+	return fmt.Sprintf("torture: kills=%d (core %d, sms %d, email %d, warehouse %d, append %d) pauses=%d stops=%d acknowledged=%d rows=%d lost=%d doubled=%d unexplained=%d"+
 		" repeats=%d dead_letters=%d unanswered=%d possibly_twice=%d seconds=%.0f",
-		total, v.kills[core], v.kills[sms], v.kills[email], v.kills[warehouse], v.kills[appender], v.pauses, v.acknowledged, v.rows,
+		total, v.kills[core], v.kills[sms], v.kills[email], v.kills[warehouse], v.kills[appender], v.pauses, v.stops, v.acknowledged, v.rows,
 		v.lost, v.doubled, v.unexplained(), v.repeats, v.deadLetters, v.unanswered, v.twice, v.took.Seconds())
 }
