@@ -52,6 +52,7 @@ func (e *Engine) build() error {
 		if err != nil {
 			return err
 		}
+		spec.Nice = sinkNice
 		e.sinks[c.Address] = newSink(c, pluginhost.New(spec))
 	}
 	for _, p := range e.cfg.Pipelines {
@@ -61,6 +62,10 @@ func (e *Engine) build() error {
 	}
 	return e.setEndpoints()
 }
+
+// sinkNice is the niceness of sink plugins: their work can wait, an
+// acknowledgement cannot.
+const sinkNice = 5
 
 func (e *Engine) spec(kind, typ, address string) (pluginhost.Spec, error) {
 	path, ok := e.cat.Path(kind, typ)
@@ -140,7 +145,8 @@ func (e *Engine) addPipeline(p *config.Pipeline) error {
 		e.lanes = append(e.lanes, pipeline.New(pipeline.Options{
 			Pipeline: p.Name, Source: s.Address, Provider: s.Type, Open: src.open, Journal: e.journal,
 			Raw: src.raw, Staged: log, Plugin: src.proc, Stages: stages, Targets: to, Sinks: names,
-			Log: e.log.With().Str("pipeline", p.Name).Str("source", s.Address).Logger(),
+			Busy: e.receiver.Busy,
+			Log:  e.log.With().Str("pipeline", p.Name).Str("source", s.Address).Logger(),
 		}))
 	}
 	return nil
@@ -151,7 +157,7 @@ func (e *Engine) addDispatcher(pipelineName string, log *journal.Log, c *config.
 	o := dispatch.Options{
 		Pipeline: pipelineName, SinkName: c.Address, Number: n, Journal: e.journal, Staged: log,
 		Sink: e.sinks[c.Address], Idempotency: sdk.Idempotency(t.GetIdempotency()),
-		MaxEvents: int(t.GetMaxEvents()), MaxBytes: int(t.GetMaxBytes()), MaxWait: c.Batch.MaxWait,
+		MaxEvents: int(t.GetMaxEvents()), MaxBytes: int(t.GetMaxBytes()), MaxWait: c.Batch.MaxWait, Busy: e.receiver.Busy,
 		Log: e.log.With().Str("pipeline", pipelineName).Str("sink", c.Address).Logger(),
 	}
 	if c.Batch.MaxEvents > 0 && (o.MaxEvents == 0 || c.Batch.MaxEvents < o.MaxEvents) {

@@ -39,6 +39,9 @@ type Options struct {
 	// it, so that batches grow with the load while a lone request waits for
 	// nothing. Zero means 20 ms.
 	MaxWait time.Duration
+	// Busy reports whether acknowledgements need the machine more; the lane then
+	// takes a share of the time only. Nil means never.
+	Busy func() bool
 	// ParseTimeout is how long the plugin may take for a batch. Zero means 30 s.
 	ParseTimeout time.Duration
 }
@@ -107,6 +110,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
+
+// rest is how long work that took so long rests while the receiver is busy: it
+// keeps a fifth of its time, so that a backlog always shrinks in the end.
+func rest(took time.Duration) time.Duration { return min(4*took, 250*time.Millisecond) }
 
 // Backlog is the number of stored requests that the lane has not taken yet.
 func (l *Lane) Backlog() uint64 {
@@ -183,6 +190,9 @@ func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 		select {
 		case out <- p:
 		case <-ctx.Done():
+			return nil
+		}
+		if l.o.Busy != nil && l.o.Busy() && !pause(ctx, rest(time.Since(last))) {
 			return nil
 		}
 		from = entries[len(entries)-1].Offset + 1

@@ -29,7 +29,7 @@ type writer struct {
 type span struct{ meta, body, end int }
 
 func (w *writer) begin(tx *journal.Tx) {
-	*w = writer{o: w.o, tx: tx, scratch: w.scratch, summary: w.summary}
+	*w = writer{o: w.o, tx: tx, buf: w.buf[:0], scratch: w.scratch, entries: w.entries[:0], summary: w.summary}
 	w.summary.Reset(w.o.Source)
 }
 
@@ -96,7 +96,9 @@ func (w *writer) flush() {
 		es[i] = journal.Entry{Meta: w.buf[s.meta:s.body:s.body], Body: w.buf[s.body:s.end:s.end]}
 	}
 	w.tx.Append(w.o.Staged, es, w.summary.Encode())
-	w.buf, w.entries = nil, w.entries[:0]
+	// The journal keeps these bytes until they are written; the next chunk will
+	// be about as large.
+	w.buf, w.entries = make([]byte, 0, len(w.buf)+len(w.buf)/8), w.entries[:0]
 	w.summary.Reset(w.o.Source)
 }
 

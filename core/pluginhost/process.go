@@ -28,6 +28,7 @@ type Spec struct {
 	// socket; empty means the system's temporary directory.
 	SocketDir string
 	Env       []string
+	Nice      int // added to core's own niceness; 0 to 19
 	Log       zerolog.Logger
 	// Mask removes secrets from what the plugin logs. Nil means as it is.
 	Mask func(string) string

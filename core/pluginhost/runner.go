@@ -22,6 +22,7 @@ type process struct {
 	stdout io.ReadCloser
 	stdin  *os.File // our end: closing it tells the plugin that we are gone
 	logs   *stderrLog
+	nice   int
 
 	mu     sync.Mutex
 	pid    int
@@ -59,7 +60,7 @@ func newProcess(cmd *exec.Cmd, spec *Spec) (*process, error) {
 	}
 	cmd.Stdin = r
 	return &process{
-		cmd: cmd, stdout: stdout, stdin: w, exited: make(chan struct{}), logs: newStderrLog(stderr, spec),
+		cmd: cmd, stdout: stdout, stdin: w, nice: spec.Nice, exited: make(chan struct{}), logs: newStderrLog(stderr, spec),
 	}, nil
 }
 
@@ -82,6 +83,10 @@ func (p *process) Start(context.Context) error {
 		p.mu.Lock()
 		p.pid = p.cmd.Process.Pid
 		p.mu.Unlock()
+		if p.nice > 0 {
+			// Best effort: without it the plugin is merely as eager as core.
+			_ = syscall.Setpriority(syscall.PRIO_PROCESS, p.cmd.Process.Pid, p.nice)
+		}
 		started <- nil
 		<-p.exited
 	}()

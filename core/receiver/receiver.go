@@ -46,7 +46,8 @@ type Receiver struct {
 	opts      Options
 	metrics   *metrics
 	endpoints atomic.Pointer[map[string]*endpoint]
-	inFlight  atomic.Int64
+	inFlight  atomic.Int64 // bytes
+	active    atomic.Int64 // requests
 	draining  atomic.Bool
 	swap      sync.Mutex
 }
@@ -98,6 +99,14 @@ func (r *Receiver) SetEndpoints(cs []Config) error {
 	r.flushRefused(*old)
 	return nil
 }
+
+// busyRequests is how many requests must be in hand at once for the receiver to
+// be busy: more than a disk's group commit explains at moderate load.
+const busyRequests = 48
+
+// Busy reports whether so many requests are in hand that what can wait should:
+// acknowledgements come first, the journal keeps the rest.
+func (r *Receiver) Busy() bool { return r.active.Load() >= busyRequests }
 
 // maxHeaderLines bounds how many header lines a request may have.
 const maxHeaderLines = 100
@@ -206,6 +215,8 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	began := time.Now()
+	r.active.Add(1)
+	defer r.active.Add(-1)
 	if status := r.check(e, req); status != 0 {
 		e.metrics.count(outcomeOf(status))
 		if status == http.StatusServiceUnavailable {
