@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	validateLocal(t, patchbay)
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	var out bytes.Buffer
@@ -41,6 +43,16 @@ func TestDemo(t *testing.T) {
 	}
 	if len(left) > 0 {
 		t.Errorf("got %v left behind, want nothing", left)
+	}
+}
+
+// The configuration of `make run` has no mistake, and one warning: its token is
+// in the file.
+func validateLocal(t *testing.T, patchbay string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), patchbay, "validate", "../local").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "0 errors, 1 warning") {
+		t.Errorf("validate examples/local: got %v, want no error and one warning\n%s", err, out)
 	}
 }
 
