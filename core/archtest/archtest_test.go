@@ -96,6 +96,8 @@ func TestImports(t *testing.T) {
 		{"core/config/a_test.go", module + "/core/catalog", ""},
 		{"core/journal/a.go", module + "/sdk", "does not know what they mean"},
 		{"core/lab/a.go", module + "/core/journal", "outside world"},
+		{"core/lab/a_test.go", module + "/core/auth", ""},
+		{"core/lab/a_test.go", module + "/sdk", ""},
 		{"core/cmd/torture/a.go", module + "/core/journal", "share code with what it judges"},
 		{"sdk/a.go", module + "/core/auth", "depends on neither"},
 		{"sdk/a.go", module + "/plugins/source/sms/twilio", "depends on neither"},

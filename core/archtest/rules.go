@@ -110,7 +110,7 @@ func against(f *file, name string) string {
 		return "there is no rule for this folder; add one"
 	case withinAny(name, d.may), sameProgram(f.dir(), name):
 		return ""
-	case f.isTest() && within(f.dir(), "core") && within(name, "core"):
+	case f.isTest() && within(f.dir(), "core") && withinAny(name, []string{"core", "sdk"}):
 		return "" // a test may build what its package is given
 	case f.isTest() && within(f.dir(), "configs") && within(name, "sdk"):
 		return "" // the tables use the words of the sdk, which a test compares
