@@ -76,7 +76,7 @@ func (d *demo) report(ctx context.Context, a *lab.Account, sent tally) (bool, er
 		d.say("DOES NOT ADD UP: patchbay's own ledger")
 		fits = false
 	}
-	d.say("\nDead letters, as `patchbay dlq list` shows them:\n%s", indent(list))
+	d.say("\nDead letters, as `patchbay dlq list` shows them:\n%s\n", indent(list))
 	return fits, d.extras()
 }
 
