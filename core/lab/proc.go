@@ -33,7 +33,7 @@ type Core struct {
 type tail struct {
 	mu    sync.Mutex
 	lines []string
-	lost  io.Writer
+	file  *os.File // all of it, for whoever looks for a mistake; nil for none
 }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -47,8 +47,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	if n := len(t.lines); n > 200 {
 		t.lines = append(t.lines[:0], t.lines[n-200:]...)
 	}
-	if t.lost != nil {
-		_, _ = t.lost.Write(p)
+	if t.file != nil {
+		_, _ = t.file.Write(p)
 	}
 	return len(p), nil
 }
@@ -88,7 +88,7 @@ func Launch(patchbay, dir string, env ...string) (*Core, error) {
 		if err != nil {
 			return nil, fmt.Errorf("lab: %w", err)
 		}
-		c.log.lost = f
+		c.log.file = f
 	}
 	c.adminFile = filepath.Join(dir, "data", "admin.json")
 	_ = os.Remove(c.adminFile) // a killed predecessor leaves one
@@ -102,6 +102,9 @@ func Launch(patchbay, dir string, env ...string) (*Core, error) {
 	}
 	go func() {
 		c.err = c.cmd.Wait()
+		if c.log.file != nil {
+			_ = c.log.file.Close()
+		}
 		close(c.done)
 	}()
 	return c, nil

@@ -108,6 +108,9 @@ func torture(ctx context.Context, o options, s *system) (*verdict, *memory, erro
 	err := c.play(ctx, schedule(o.seed, o.kills), began.Add(o.limit))
 	settleCtx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
+	if err != nil {
+		cancel() // there is nobody to wait for
+	}
 	// The senders go on until what they have is acknowledged, as providers do.
 	l.end(settleCtx)
 	if err != nil {
