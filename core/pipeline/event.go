@@ -40,15 +40,13 @@ func decodeOrigin(source, provider string, e journal.Entry) (*origin, error) {
 }
 
 // complete fills in what core knows of an event, and makes what a plugin said
-// safe to store. index is the event's place among those of its request.
-func (o *origin) complete(e *sdk.Event, index int) error {
+// safe to store. index is the event's place in its request. The payload was
+// checked to lie inside it.
+func (o *origin) complete(e *sdk.Event, index int) {
 	body := o.delivery.Body
 	from, n := e.PayloadOffset, e.PayloadLength
-	switch {
-	case from == 0 && n == 0:
+	if from == 0 && n == 0 {
 		n = len(body)
-	case from < 0 || n < 0 || from > len(body) || n > len(body)-from:
-		return fmt.Errorf("%w: an event's payload lies outside its request", sdk.ErrProtocol)
 	}
 	e.SourcePayload = body[from : from+n]
 	e.ID = o.eventID(e.ProviderID, index)
@@ -63,7 +61,32 @@ func (o *origin) complete(e *sdk.Event, index int) error {
 		e.Attributes.Set(sdk.AttrClockSuspect, "true")
 	}
 	sanitize(e)
-	return nil
+}
+
+// places numbers the events of each request, and leaves out the places of the
+// parts that were refused: an event that nothing but its place identifies has the
+// same ID whether a neighbour was understood or not (I8).
+func (p *parsed) places() []int {
+	refused := map[[2]int]bool{}
+	for _, v := range p.verdicts {
+		if v.Part {
+			refused[[2]int{v.Delivery, v.Index}] = true
+		}
+	}
+	out := make([]int, len(p.events))
+	next := 0
+	for i := range p.events {
+		d := p.events[i].DeliveryIndex()
+		if i == 0 || d != p.events[i-1].DeliveryIndex() {
+			next = 0
+		}
+		for refused[[2]int{d, next}] {
+			next++
+		}
+		out[i] = next
+		next++
+	}
+	return out
 }
 
 // eventID is I8: the same fact has the same ID on any machine, however often and

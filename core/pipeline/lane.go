@@ -50,7 +50,7 @@ type Options struct {
 type Lane struct {
 	o      Options
 	cursor string
-	parser parser
+	parser *parser
 	redo   chan redo
 	writer writer
 }
@@ -86,7 +86,10 @@ func New(o Options) *Lane {
 	}
 	l := &Lane{
 		o: o, cursor: CursorName(o.Pipeline, o.Source), redo: make(chan redo),
-		parser: parser{plugin: o.Plugin, timeout: o.ParseTimeout, retry: wait}}
+		parser: &parser{plugin: o.Plugin, timeout: o.ParseTimeout, retry: wait, newest: func() ([]journal.Entry, error) {
+			return o.Raw.Read(max(1, o.Raw.Tail())-1, 1, 1)
+		}},
+	}
 	l.writer.o = &l.o
 	return l
 }
@@ -155,6 +158,7 @@ func (l *Lane) Run(ctx context.Context) error {
 func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 	from := l.o.Journal.Cursor(l.cursor).Offset
 	var last time.Time // when the last batch was taken
+	held := 0          // times in a row that the plugin parsed nothing
 	for {
 		if wait := time.Until(last.Add(l.o.MaxWait)); wait > 0 && l.o.Raw.Tail()-min(from, l.o.Raw.Tail()) < uint64(l.o.MaxRequests) {
 			if !pause(ctx, wait) {
@@ -181,10 +185,20 @@ func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 		}
 		last = time.Now()
 		p, err := l.parser.parse(ctx, entries)
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, errStopped) {
+		switch {
+		case err == nil:
+			held = 0
+		case ctx.Err() != nil || errors.Is(err, errStopped):
+			return nil
+		case errors.Is(err, errHeld):
+			// Whatever has come meanwhile may show whether it is the plugin.
+			held++
+			l.o.Log.Warn().Err(err).Int("requests", len(entries)).Int("times", held).Msg("lane is held, will try again")
+			if l.parser.retry(ctx, held) != nil {
 				return nil
 			}
+			continue
+		default:
 			return err
 		}
 		select {
@@ -232,9 +246,10 @@ func (l *Lane) commit(p *parsed) error {
 	return tx.Commit(journal.Durable)
 }
 
-// step adds to tx everything that follows from p. only, if not nil, leaves out
-// the events for which it is false.
-func (l *Lane) step(tx *journal.Tx, p *parsed, only func(*sdk.Event) bool) error {
+// step adds to tx everything that follows from p. again, if not nil, is the dead
+// letter whose request p is: of a refused part only that part counts, because
+// its neighbours have been accounted for.
+func (l *Lane) step(tx *journal.Tx, p *parsed, again *journal.DeadLetter) error {
 	origins := make([]*origin, len(p.entries))
 	for i, e := range p.entries {
 		o, err := decodeOrigin(l.o.Source, l.o.Provider, e)
@@ -248,25 +263,18 @@ func (l *Lane) step(tx *journal.Tx, p *parsed, only func(*sdk.Event) bool) error
 	account := make([]int, len(p.entries)) // events and verdicts by request
 	b := stage.Batch{Items: make([]stage.Item, 0, len(p.events)), Tx: tx, Now: l.o.Now()}
 	b.Env.Now = b.Now
-	index := 0
+	places := p.places()
 	for i := range p.events {
 		e := &p.events[i]
 		d := e.DeliveryIndex()
-		if i == 0 || d != p.events[i-1].DeliveryIndex() {
-			index = 0
-		}
 		account[d]++
 		o := origins[d]
-		if l.quarantined(o) || (only != nil && !only(e)) {
+		if l.quarantined(o) || (again != nil && again.Part && e.PayloadOffset != again.PartOffset) {
 			continue
 		}
 		ids := e.Identities
-		if err := o.complete(e, index); err != nil {
-			w.reject(o, sdk.Verdict{Code: CodePluginFailed, Reason: err.Error()})
-			continue
-		}
+		o.complete(e, places[i])
 		e.ClearDelivery()
-		index++
 		b.Items = append(b.Items, stage.Item{Event: e, Identities: ids})
 	}
 	for _, s := range l.o.Stages {
@@ -279,6 +287,9 @@ func (l *Lane) step(tx *journal.Tx, p *parsed, only func(*sdk.Event) bool) error
 	}
 	for _, v := range p.verdicts {
 		account[v.Delivery]++
+		if again != nil && again.Part {
+			continue
+		}
 		if !l.quarantined(origins[v.Delivery]) {
 			w.verdict(origins[v.Delivery], v)
 		}
@@ -291,7 +302,7 @@ func (l *Lane) step(tx *journal.Tx, p *parsed, only func(*sdk.Event) bool) error
 			w.verdict(origins[i], sdk.Verdict{Ignored: true, Code: "no_events"})
 		}
 	}
-	if only == nil {
+	if again == nil {
 		tx.Count(w.row(journal.Parsed), int64(len(p.entries)))
 	}
 	return w.end()

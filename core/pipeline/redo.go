@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/sdk"
@@ -46,27 +47,28 @@ func (l *Lane) again(ctx context.Context, id uint64) error {
 		return fmt.Errorf("pipeline: dead letter %d is %s", id, d.State)
 	}
 	entries, err := l.o.Raw.Read(d.RawOffset, 1, 1)
-	if err != nil || len(entries) == 0 {
-		return fmt.Errorf("pipeline: the request of dead letter %d is gone: %w", id, err)
+	if err == nil && len(entries) == 0 {
+		err = journal.ErrTrimmed
 	}
-	p, err := l.parser.parse(ctx, entries)
 	if err != nil {
-		return err
+		return fmt.Errorf("pipeline: read the request of dead letter %d: %w", id, err)
 	}
-	released := d.Code == CodeUnauthenticated
-	if v, bad := l.stillBad(p, d); bad {
+	p, err := l.parser.once(ctx, entries)
+	if err != nil {
+		if ctx.Err() != nil || errors.Is(err, errStopped) {
+			return err
+		}
+		return l.refusedAgain(d, sdk.Verdict{Code: CodePluginFailed, Reason: failureText(err)})
+	}
+	if v, bad := stillBad(p, d); bad {
 		return l.refusedAgain(d, v)
 	}
-	tx := l.o.Journal.Begin()
-	lane := *l
-	if released {
-		lane.o.Open = func() bool { return true }
-	}
+	// Trying a quarantined request again is a person's leave to let it in.
+	lane := &Lane{o: l.o, cursor: l.cursor}
+	lane.o.Open = func() bool { return true }
 	lane.writer.o = &lane.o
-	kept := *p
-	kept.verdicts = nil // they have dead letters of their own
-	err = lane.step(tx, &kept, func(e *sdk.Event) bool { return !d.Part || e.PayloadOffset == d.PartOffset })
-	if err != nil {
+	tx := l.o.Journal.Begin()
+	if err := lane.step(tx, p, d); err != nil {
 		tx.Discard()
 		return err
 	}
@@ -82,12 +84,16 @@ func (l *Lane) row(o journal.Outcome) journal.Row {
 	return journal.Row{Scope: journal.ScopePipeline, Name: l.o.Pipeline, Source: l.o.Source, Outcome: o}
 }
 
-// stillBad finds the verdict that keeps d a dead letter.
-func (l *Lane) stillBad(p *parsed, d *journal.DeadLetter) (sdk.Verdict, bool) {
+// stillBad finds the verdict that keeps d a dead letter. A part that gives
+// neither an event nor a verdict is one still: resolving it would lose it.
+func stillBad(p *parsed, d *journal.DeadLetter) (sdk.Verdict, bool) {
 	for _, v := range p.verdicts {
 		if !v.Ignored && (!v.Part || (d.Part && v.Offset == d.PartOffset)) {
 			return v, true
 		}
+	}
+	if d.Part && !slices.ContainsFunc(p.events, func(e sdk.Event) bool { return e.PayloadOffset == d.PartOffset }) {
+		return sdk.Verdict{Code: CodeNoEvent, Reason: "the part gives no event"}, true
 	}
 	return sdk.Verdict{}, false
 }
