@@ -15,6 +15,18 @@ type place struct {
 	dataDir string // instead of the configuration's
 }
 
+// arguments are the flags that lead another command to the same place.
+func (p *place) arguments() string {
+	out := ""
+	if p.dir != "." {
+		out += " --dir " + p.dir
+	}
+	if p.dataDir != "" {
+		out += " --data-dir " + p.dataDir
+	}
+	return out
+}
+
 func (p *place) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.dir, "dir", ".", "directory of the configuration")
 	cmd.Flags().StringVar(&p.dataDir, "data-dir", "", "data directory, instead of the configuration's")

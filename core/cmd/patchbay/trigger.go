@@ -256,7 +256,11 @@ func (a *app) send(ctx context.Context, f *triggerFlags, s *trigger.Spec, target
 				http.StatusText(last.Status), refusal(last.Status)),
 		}
 	}
-	return a.answer(results, nil, func() error { a.sentText(results); return nil })
+	return a.answer(results, nil, func() error {
+		a.sentText(results)
+		fmt.Fprintf(a.stdout, "Follow it: patchbay explain %s%s\n", printable(results[0].MessageID), f.place.arguments())
+		return nil
+	})
 }
 
 // refusal guesses at the reason of a status for a person.
@@ -288,5 +292,4 @@ func (a *app) sentText(results []sent) {
 	if n := len(results); n > sampleSize {
 		fmt.Fprintf(a.stdout, "... and %d more\n", n-sampleSize)
 	}
-	fmt.Fprintf(a.stdout, "Follow it: patchbay explain %s\n", printable(results[0].MessageID))
 }
