@@ -126,3 +126,12 @@ func Leftovers(dir string) (map[int]string, error) {
 	}
 	return out, nil
 }
+
+// ProcessCPU is the processor time that one process has used so far.
+func ProcessCPU(pid int) (time.Duration, error) {
+	s, err := readStat(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("lab: %w", err)
+	}
+	return s.cpu, nil
+}

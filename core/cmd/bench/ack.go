@@ -41,31 +41,37 @@ func serveNull(addr string) error {
 	return nil
 }
 
-// startNull runs the control as a process of its own, as patchbay is.
-func startNull() (addr string, stop func(), err error) {
+// null is the control: a process of its own, as patchbay is.
+type null struct {
+	addr string
+	pid  int
+	stop func()
+}
+
+func startNull() (*null, error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	cmd := exec.Command(exe, "-null", "127.0.0.1:0")
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
-	stop = func() { _ = in.Close(); _ = cmd.Wait() }
+	n := &null{addr: strings.TrimSpace(line), pid: cmd.Process.Pid, stop: func() { _ = in.Close(); _ = cmd.Wait() }}
 	if err != nil {
-		stop()
-		return "", nil, err
+		n.stop()
+		return nil, err
 	}
-	return strings.TrimSpace(line), stop, nil
+	return n, nil
 }
 
 const (
@@ -81,11 +87,11 @@ func (b *bench) ack(ctx context.Context) error {
 	if b.quick {
 		rounds, length = 2, time.Second
 	}
-	nullAddr, stopNull, err := startNull()
+	bare, err := startNull()
 	if err != nil {
 		return err
 	}
-	defer stopNull()
+	defer bare.stop()
 	s, err := b.start(ctx, "ack", "")
 	if err != nil {
 		return err
@@ -105,7 +111,7 @@ func (b *bench) ack(ctx context.Context) error {
 	}
 	var nulls, acks, ratios []float64
 	for i := range rounds {
-		n, err := closed(nullAddr, 0)
+		n, err := closed(bare.addr, 0)
 		if err != nil {
 			return fmt.Errorf("control: %w", err)
 		}

@@ -70,6 +70,9 @@ func (b *bench) cpu(ctx context.Context) error {
 	if err := s.facts.Wait(ctx, 2000); err != nil {
 		return fmt.Errorf("%w\n%s", err, s.Log())
 	}
+	if err := b.bareCost(ctx, s, singles); err != nil {
+		return err
+	}
 	one, err := b.cost(ctx, s, singles, 1, s.twilio(s.Addr, 0x3001), 256)
 	if err != nil {
 		return err
@@ -88,6 +91,28 @@ func (b *bench) cpu(ctx context.Context) error {
 		return err
 	}
 	b.report("cpu_us_array", "an event in an array of 500", many, 35)
+	return nil
+}
+
+// bareCost measures the control: what a request costs that is only read and
+// answered, with the same generator.
+func (b *bench) bareCost(ctx context.Context, s *system, requests int) error {
+	bare, err := startNull()
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	self0 := selfCPU()
+	if _, err := lab.ClosedLoop(ctx, bare.addr, 256, requests, s.twilio(bare.addr, 0)); err != nil {
+		return err
+	}
+	self := selfCPU() - self0
+	server, err := lab.ProcessCPU(bare.pid)
+	if err != nil {
+		return err
+	}
+	us := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(requests) }
+	b.add("cpu_us_bare", figure{"CPU of a request to the bare handler", us(server + self), "µs", "", fmt.Sprintf("control: server %.1f, generator %.1f", us(server), us(self))})
 	return nil
 }
 
