@@ -215,8 +215,6 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	began := time.Now()
-	r.active.Add(1)
-	defer r.active.Add(-1)
 	if status := r.check(e, req); status != 0 {
 		e.metrics.count(outcomeOf(status))
 		if status == http.StatusServiceUnavailable {
@@ -228,21 +226,19 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	b := bufferPool.Get().(*buffers)
 	defer b.release()
-	size := max(req.ContentLength, 0)
-	if size == 0 {
-		size = 4 << 10
+	var held int64
+	defer func() { r.inFlight.Add(-held) }()
+	reserve := func(n int64) bool {
+		held += n
+		return r.inFlight.Add(n) <= r.opts.MaxInFlight
 	}
-	if r.inFlight.Add(size) > r.opts.MaxInFlight {
-		r.inFlight.Add(-size)
-		e.metrics.count("pressure")
-		reply(w, e.pressure)
-		return
-	}
-	defer r.inFlight.Add(-size)
-	if err := readBody(b, w, req, e.MaxBody); err != nil {
+	if err := readBody(b, w, req, e.MaxBody, reserve); err != nil {
 		r.bodyError(w, e, err)
 		return
 	}
+	// From here on nothing waits for the client.
+	r.active.Add(1)
+	defer r.active.Add(-1)
 	r.handle(w, req, e, b)
 	e.metrics.latency.Observe(time.Since(began).Seconds())
 }
@@ -287,22 +283,36 @@ func (e *endpoint) shakes(method string) bool {
 	return slices.ContainsFunc(e.handshakes, func(h handshake) bool { return h.method == method })
 }
 
-var errTooLarge = errors.New("receiver: body too large")
+var (
+	errTooLarge = errors.New("receiver: body too large")
+	errPressure = errors.New("receiver: too much in hand")
+)
 
-func readBody(b *buffers, w http.ResponseWriter, req *http.Request, limit int64) error {
-	body := b.body[:0]
-	if n := req.ContentLength; n > int64(cap(body)) {
-		body = make([]byte, 0, n+1)
-	}
-	src := req.Body
+// bodyStep is how much of a body is made room for unseen: memory is reserved as
+// bytes arrive, so that neither a length that is only announced nor a body
+// without one gets past the limit, or keeps others out (I12).
+const bodyStep = 64 << 10
+
+func readBody(b *buffers, w http.ResponseWriter, req *http.Request, limit int64, reserve func(int64) bool) error {
+	src, room := req.Body, min(req.ContentLength+1, bodyStep)
 	if req.ContentLength < 0 {
-		src = http.MaxBytesReader(w, req.Body, limit)
+		src, room = http.MaxBytesReader(w, req.Body, limit), 4<<10
 	}
+	if !reserve(room) {
+		return errPressure
+	}
+	body := b.body[:0]
 	for {
-		if len(body) == cap(body) {
-			body = slices.Grow(body, 1)
+		if int64(len(body)) == room {
+			if !reserve(room) {
+				return errPressure
+			}
+			room *= 2
 		}
-		n, err := src.Read(body[len(body):cap(body)])
+		if int64(cap(body)) < room {
+			body = slices.Grow(body, int(room)-len(body))
+		}
+		n, err := src.Read(body[len(body):room])
 		body = body[:len(body)+n]
 		if err == io.EOF {
 			b.body = body
@@ -320,6 +330,12 @@ func readBody(b *buffers, w http.ResponseWriter, req *http.Request, limit int64)
 }
 
 func (r *Receiver) bodyError(w http.ResponseWriter, e *endpoint, err error) {
+	w.Header().Set("Connection", "close")
+	if errors.Is(err, errPressure) {
+		e.metrics.count("pressure")
+		reply(w, e.pressure)
+		return
+	}
 	e.metrics.count("invalid")
 	status := http.StatusBadRequest
 	if errors.Is(err, errTooLarge) {
@@ -327,7 +343,6 @@ func (r *Receiver) bodyError(w http.ResponseWriter, e *endpoint, err error) {
 	} else if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
 		status = http.StatusRequestTimeout
 	}
-	w.Header().Set("Connection", "close")
 	reply(w, answer{status: status})
 }
 

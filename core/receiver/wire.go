@@ -1,6 +1,8 @@
 package receiver
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/patchbay-io/patchbay/sdk"
@@ -26,21 +28,24 @@ func frame(buf []byte, d *sdk.Delivery) (grown, framed []byte) {
 
 // redactQuery empties the values of the named query parameters: a token in the
 // query is a credential and is not stored (I14).
-func redactQuery(url string, names []string) string {
+// A name counts however it is escaped.
+func redactQuery(address string, names []string) string {
 	if len(names) == 0 {
-		return url
+		return address
 	}
-	base, query, ok := strings.Cut(url, "?")
+	base, query, ok := strings.Cut(address, "?")
 	if !ok {
-		return url
+		return address
 	}
 	parts := strings.Split(query, "&")
 	for i, p := range parts {
 		key, _, _ := strings.Cut(p, "=")
-		for _, n := range names {
-			if key == n {
-				parts[i] = key + "="
-			}
+		name, err := url.QueryUnescape(key)
+		if err != nil {
+			name = key
+		}
+		if slices.Contains(names, name) {
+			parts[i] = key + "="
 		}
 	}
 	return base + "?" + strings.Join(parts, "&")
