@@ -56,7 +56,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := load(t, dir, fixtureOptions())
-	if cfg.Dir != dir || cfg.DataDir != "data" || cfg.RequiredVersion != "" {
+	if cfg.Dir != dir || cfg.DataDir != filepath.Join(dir, "data") || cfg.RequiredVersion != "" {
 		t.Errorf("got %q, %q, %q", cfg.Dir, cfg.DataDir, cfg.RequiredVersion)
 	}
 	want := Receiver{

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"regexp"
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -51,23 +51,28 @@ func (l *loader) single(blocks []*hclsyntax.Block, kind string) *body {
 	return l.body(first, kind)
 }
 
-var versionPattern = regexp.MustCompile(
-	`^\s*(=|!=|>=|<=|>|<|~>)?\s*\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\s*,\s*(=|!=|>=|<=|>|<|~>)?\s*\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?)*\s*$`)
-
 func (l *loader) patchbay(b *body) {
-	version, rng := b.text("required_version", "")
-	if !rng.Empty() && !versionPattern.MatchString(version) {
-		b.report(diag.InvalidValue, rng, quote(version)+" is not a version constraint", `Write it as "~> 0.1" or ">= 0.1.2, < 1.0".`)
-		version = ""
-	}
-	l.cfg.RequiredVersion = version
+	l.cfg.RequiredVersion = l.requireVersion(b)
 	dir, rng := b.text("data_dir", defaultDataDir)
 	if dir == "" {
 		b.report(diag.InvalidValue, rng, `"data_dir" is empty`, "Write the path of a directory.")
 		dir = defaultDataDir
 	}
-	l.cfg.DataDir = dir
+	l.cfg.DataDir = l.absolute(dir)
 	b.done()
+}
+
+// absolute returns where a path of the configuration leads, wherever patchbay
+// was started.
+func (l *loader) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	abs, err := filepath.Abs(filepath.Join(l.cfg.Dir, path))
+	if err != nil {
+		l.noPlace(diag.FileUnreadable, "can't tell the working directory", cause(err))
+	}
+	return abs
 }
 
 func (l *loader) receiver(b *body) hcl.Range {

@@ -30,6 +30,9 @@ type Options struct {
 	Vars map[string]string
 	// RequireSecrets makes a missing secret an error instead of a warning.
 	RequireSecrets bool
+	// Version is the running patchbay's, "0.1.0", which required_version must
+	// allow. Empty means that it isn't checked.
+	Version string
 }
 
 // Config is a configuration without mistakes, or as much of it as could be
@@ -37,7 +40,7 @@ type Options struct {
 type Config struct {
 	Dir             string // as given to Load
 	RequiredVersion string // constraint on patchbay's own version, empty for any
-	DataDir         string // absolute or relative to the working directory; default "data"
+	DataDir         string // absolute; written relative to Dir, default "data"
 	Receiver        Receiver
 	Admin           Admin
 	Journal         Journal

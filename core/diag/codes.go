@@ -37,6 +37,7 @@ const (
 	NotAssignable    Code = "PB2118"
 	MissingFile      Code = "PB2119"
 	WindowTooShort   Code = "PB2120"
+	WrongVersion     Code = "PB2121"
 )
 
 // Codes of expressions.
@@ -99,6 +100,7 @@ func explanations() map[Code]string {
 		NotAssignable:    "Enrichment can't change what an event is or where it came from: its identity, times, type, status, message and provider. It may set conversation_id, customer_id, campaign_id, account, error_reason, recipient, sender and any attribute.",
 		MissingFile:      "A file that the configuration names isn't there, can't be read, isn't what it should be, or lies outside the configuration's directory. Paths are relative to the directory and may not leave it.",
 		WindowTooShort:   "The provider repeats unacknowledged requests for longer than the dedup window remembers, so a late repetition would count as a new event. Make the window at least as long as the provider's retry horizon.",
+		WrongVersion:     "The configuration says with required_version which versions of patchbay it was written for, and this one isn't among them. Install another version; or change the constraint, once you have checked that the configuration means the same here.",
 
 		UnknownFunction:    "There is no function of that name. In event expressions there are cidrmatch, coalesce, contains, endswith, has, length, lower, matches, now, replace, startswith, substr, tonumber, tostring, trim, try and upper and the timestamp functions timeadd, timestamp and unix; in other arguments coalesce, concat, length, lower, secret, tonumber, tostring and upper.",
 		WrongArguments:     "The function takes another number of arguments, or arguments of other types. Some must be constants, because they are prepared when the configuration is loaded: a pattern, a network, a duration.",

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/diag"
+	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/spf13/cobra"
 )
 
@@ -32,15 +32,11 @@ func (p *place) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.dataDir, "data-dir", "", "data directory, instead of the configuration's")
 }
 
-// load reads a configuration. Its data directory is relative to the
-// configuration, wherever patchbay was started.
+// load reads a configuration.
 func (a *app) load(dir string, o config.Options) (*config.Config, diag.List) {
-	o.Env = a.env
+	o.Env, o.Version = a.env, sdk.Version
 	cfg, diags := config.Load(dir, o)
 	a.files = cfg.Files
-	if !filepath.IsAbs(cfg.DataDir) {
-		cfg.DataDir = filepath.Join(dir, cfg.DataDir)
-	}
 	return cfg, diags
 }
 
