@@ -233,7 +233,7 @@ func (p *Process) backoff(ctx context.Context, failures int, err error) bool {
 
 // once runs one instance from start to end. It returns why it ended.
 func (p *Process) once(ctx context.Context) error {
-	inst, err := launch(&p.spec)
+	inst, err := launch(ctx, &p.spec)
 	if err != nil {
 		return err
 	}
@@ -278,8 +278,11 @@ func (clientPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, c *grp
 	return c, nil
 }
 
-func launch(spec *Spec) (*instance, error) {
+// launch starts a plugin. The end of ctx ends one that has not shaken hands yet.
+func launch(ctx context.Context, spec *Spec) (*instance, error) {
 	inst := &instance{}
+	stop := func() bool { return true }
+	defer func() { stop() }()
 	inst.gp = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  wire.PluginHandshake,
 		Plugins:          goplugin.PluginSet{wire.PluginKey: clientPlugin{}},
@@ -289,8 +292,12 @@ func launch(spec *Spec) (*instance, error) {
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: spec.SocketDir},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 			proc, err := newProcess(cmd, spec)
+			if err != nil {
+				return nil, err
+			}
 			inst.proc = proc
-			return proc, err
+			stop = context.AfterFunc(ctx, func() { _ = proc.Kill(ctx) })
+			return proc, nil
 		},
 	})
 	proto, err := inst.gp.Client()
@@ -336,7 +343,7 @@ func (i *instance) close() {
 // Ask starts the plugin at spec.Path, asks it one question, and stops it.
 func Ask(ctx context.Context, spec Spec, question func(context.Context, *sdk.Client) error) error {
 	spec = New(spec).spec
-	inst, err := launch(&spec)
+	inst, err := launch(ctx, &spec)
 	if err != nil {
 		return err
 	}

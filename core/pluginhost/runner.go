@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
 	"github.com/patchbay-io/patchbay/sdk/wire"
+	"golang.org/x/sys/unix"
 )
 
 // process is a running plugin; it implements go-plugin's runner.Runner.
@@ -28,6 +30,7 @@ type process struct {
 	pid    int
 	exited chan struct{}
 	status error
+	killed bool // before Start: it must not start
 }
 
 var _ runner.Runner = (*process)(nil)
@@ -72,7 +75,7 @@ func (p *process) Start(context.Context) error {
 		// this one stays until the plugin has ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
+		err := p.fork()
 		_ = p.cmd.Stdin.(*os.File).Close()
 		if err != nil {
 			_ = p.stdin.Close()
@@ -80,9 +83,6 @@ func (p *process) Start(context.Context) error {
 			started <- err
 			return
 		}
-		p.mu.Lock()
-		p.pid = p.cmd.Process.Pid
-		p.mu.Unlock()
 		if p.nice > 0 {
 			// Best effort: without it the plugin is merely as eager as core.
 			_ = syscall.Setpriority(syscall.PRIO_PROCESS, p.cmd.Process.Pid, p.nice)
@@ -97,10 +97,42 @@ func (p *process) Start(context.Context) error {
 	return nil
 }
 
+// fork starts the program, unless it was killed before.
+func (p *process) fork() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed {
+		return context.Canceled
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	p.pid = p.cmd.Process.Pid
+	return nil
+}
+
+// logGrace is how long the rest of a dead plugin's standard error is waited for.
+const logGrace = time.Second
+
 // Wait implements runner.Runner. go-plugin calls it once.
 func (p *process) Wait(context.Context) error {
-	<-p.logs.done // cmd.Wait closes the pipe that logs reads
-	err := p.cmd.Wait()
+	// First the process alone, not reaped yet: a program that it started may hold
+	// its standard error open for ever, and must not hide its death (I13).
+	for {
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	_ = p.Kill(context.Background()) // what it started goes with it
+	t := time.NewTimer(logGrace)
+	select {
+	case <-p.logs.done:
+	case <-t.C:
+	}
+	t.Stop()
+	err := p.cmd.Wait() // closes the pipe that logs reads
+	<-p.logs.done
 	_ = p.stdin.Close()
 	p.mu.Lock()
 	p.status = err
@@ -113,6 +145,7 @@ func (p *process) Wait(context.Context) error {
 func (p *process) Kill(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.killed = true
 	if p.pid == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -50,6 +51,9 @@ func (s *stderrLog) run() {
 	tokens, last, dropped := float64(logLinesBurst), s.now(), 0
 	for {
 		line, isPrefix, err := br.ReadLine()
+		if isPrefix {
+			line = bytes.Clone(line) // reading on reuses the buffer
+		}
 		for cut := isPrefix; cut && err == nil; {
 			_, cut, err = br.ReadLine() // the rest of a line that is too long
 		}
