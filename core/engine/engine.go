@@ -115,7 +115,8 @@ func (e *Engine) openJournal() error {
 	// What a killed predecessor left is removed: the journal's lock says that it
 	// is dead.
 	e.socketDir = filepath.Join(os.TempDir(), "patchbay-"+j.StoreID()[:12])
-	if err := os.RemoveAll(e.socketDir); err == nil {
+	err = os.RemoveAll(e.socketDir)
+	if err == nil {
 		err = os.Mkdir(e.socketDir, 0o700)
 	}
 	if err != nil {
