@@ -66,7 +66,6 @@ type verifier struct {
 	recent map[journal.Row]int64
 	ledger map[journal.Row]int64
 	dead   map[journal.Row]int64 // recounted from the dead letters
-	meta   staged.Meta
 }
 
 func verify(ctx context.Context, j *journal.Journal, view *journal.View) (*Verification, error) {

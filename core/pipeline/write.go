@@ -21,7 +21,6 @@ type writer struct {
 	scratch []byte
 	entries []span
 	summary staged.Builder
-	touched bool
 	err     error
 }
 
