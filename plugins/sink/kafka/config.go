@@ -72,8 +72,8 @@ func (c *Config) check() error {
 		errs = append(errs, sdk.Problem("brokers", "no broker", `Write at least one address, e.g. ["kafka-1:9092"].`))
 	}
 	for i, b := range c.Brokers {
-		if err := checkAddress(b); err != nil {
-			errs = append(errs, sdk.Problem("brokers."+strconv.Itoa(i), "not an address: "+strconv.Quote(b), err.Error()))
+		if remedy := checkAddress(b); remedy != "" {
+			errs = append(errs, sdk.Problem("brokers."+strconv.Itoa(i), "not an address: "+strconv.Quote(b), remedy))
 		}
 	}
 	if !topicName.MatchString(c.Topic) || c.Topic == "." || c.Topic == ".." {
@@ -101,15 +101,16 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
-func checkAddress(s string) error {
+// checkAddress says what to write instead of s, nothing if s is an address.
+func checkAddress(s string) string {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || host == "" {
-		return errors.New(`Write host and port, e.g. "kafka-1:9092".`)
+		return `Write host and port, e.g. "kafka-1:9092".`
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return errors.New("The port is a number from 1 to 65535.")
+		return "The port is a number from 1 to 65535."
 	}
-	return nil
+	return ""
 }
 
 // mechanism returns nil without a block.

@@ -71,18 +71,6 @@ func proxies(t *testing.T) (func(network, address string) (net.Listener, error),
 	}, &all
 }
 
-// proxyFor stands before a broker that does not know of it.
-func proxyFor(t *testing.T, backend string) *proxy {
-	t.Helper()
-	p := &proxy{t: t, backend: backend, address: "127.0.0.1:0", conns: map[net.Conn]bool{}, release: make(chan struct{})}
-	t.Cleanup(func() {
-		p.stop()
-		p.wg.Wait()
-	})
-	p.start()
-	return p
-}
-
 // on sets what happens to the requests from now on.
 func (p *proxy) on(decide func(apiKey int16) action) {
 	p.mu.Lock()

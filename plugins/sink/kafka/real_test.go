@@ -35,6 +35,18 @@ func realEnv(t *testing.T, name string) string {
 	return v
 }
 
+// proxyFor stands before a broker that does not know of it.
+func proxyFor(t *testing.T, backend string) *proxy {
+	t.Helper()
+	p := &proxy{t: t, backend: backend, address: "127.0.0.1:0", conns: map[net.Conn]bool{}, release: make(chan struct{})}
+	t.Cleanup(func() {
+		p.stop()
+		p.wg.Wait()
+	})
+	p.start()
+	return p
+}
+
 // realBroker is the broker without login, where we may do anything.
 func realBroker(t *testing.T) *broker {
 	t.Helper()
