@@ -14,6 +14,7 @@ func programs() [][2]string {
 		{"patchbay", "core/cmd/patchbay"},
 		{"patchbay-plugin-sms", "plugins/source/sms"},
 		{"patchbay-plugin-email", "plugins/source/email"},
+		{"patchbay-plugin-kafka", "plugins/sink/kafka"},
 		{"patchbay-plugin-warehouse", "plugins/sink/warehouse"},
 	}
 }
