@@ -162,7 +162,6 @@ type bed struct {
 	stages func(*bed) []stage.Stage
 	open   bool // authenticates nothing by choice
 	now    time.Time
-	stop   func() error
 }
 
 func newBed(t tb, stages func(*bed) []stage.Stage) *bed {
