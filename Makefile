@@ -36,20 +36,23 @@ run: build ## start patchbay on examples/local for use; DIR=… for another conf
 
 .PHONY: test
 test: build ## run every test that needs Go modules alone
-	$(GO) test ./...
+	$(GO) test -timeout 5m ./...
 
 .PHONY: test-real
 test-real: ## run the Kafka tests against a real Apache Kafka (needs Java 17 and Maven)
-	.ci/kafka test
+	@bash -c 'dir=$$(mktemp -d); trap ".ci/kafka stop $$dir" EXIT; \
+	  .ci/kafka start "$$dir" && . "$$dir/env" && $(GO) test -tags real -count=1 -timeout 4m -run "^TestReal" ./plugins/sink/kafka'
 
 .PHONY: race
 race: ## run the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	@command -v "$$($(GO) env CC)" >/dev/null || { echo "race: the detector needs a C compiler, and $$($(GO) env CC) is not on PATH" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race -p 2 -timeout 10m ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags real ./plugins/sink/kafka
 	$(GO) run $(STATICCHECK) ./...
 
 .PHONY: fuzz
