@@ -48,7 +48,7 @@ type Options struct {
 	Fatal func(error)
 	// CacheBytes is the block cache; 0 means 64 MiB.
 	CacheBytes int64
-	// MemTableBytes is one memtable, of which up to three exist; 0 means 64 MiB.
+	// MemTableBytes is one memtable, of which up to two exist; 0 means 64 MiB.
 	MemTableBytes uint64
 	// MinFree is the free disk space in bytes below which Append is refused, so
 	// that what is stored can still be delivered and compacted. 0 means 256 MiB.
@@ -197,7 +197,7 @@ func (j *Journal) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
 		FS: markerFS{j.opts.FS}, Cache: j.cache, ReadOnly: j.opts.ReadOnly, ErrorIfNotExists: j.opts.ReadOnly,
 		FormatMajorVersion: pebble.FormatNewest, // the default is the oldest
-		MemTableSize:       j.opts.MemTableBytes, MemTableStopWritesThreshold: 3,
+		MemTableSize:       j.opts.MemTableBytes, MemTableStopWritesThreshold: 2,
 		L0CompactionThreshold: 4, L0StopWritesThreshold: 40,
 		MaxOpenFiles: 512, DisableWAL: false,
 		Logger: (*storeLogger)(j), EventListener: j.listener(),
@@ -206,7 +206,9 @@ func (j *Journal) pebbleOptions() *pebble.Options {
 		FlushDelayDeleteRange: 10 * time.Second,
 	}
 	for i := range o.Levels {
-		o.Levels[i].BlockSize = 32 << 10
+		// Chunks are single large values whatever the block; marks are looked up
+		// one by one, and a small block is read and unpacked sooner.
+		o.Levels[i].BlockSize = 4 << 10
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].FilterType = pebble.TableFilter
 		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
@@ -458,6 +460,7 @@ type Metrics struct {
 	MemTableBytes uint64
 	L0Files       int64
 	WALBytes      uint64
+	Compacting    int64 // compactions under way
 }
 
 // Metrics returns the figures as of now.
@@ -465,7 +468,7 @@ func (j *Journal) Metrics() Metrics {
 	m := j.db.Metrics()
 	return Metrics{
 		DiskBytes: m.DiskSpaceUsage(), MemTableBytes: m.MemTable.Size,
-		L0Files: m.Levels[0].TablesCount, WALBytes: m.WAL.Size,
+		L0Files: m.Levels[0].TablesCount, WALBytes: m.WAL.Size, Compacting: m.Compact.NumInProgress,
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/patchbay-io/patchbay/core/engine"
 	"github.com/spf13/cobra"
 )
 
@@ -17,6 +18,7 @@ once, which loses nothing either. Logs go to stderr.`,
 		Example: "  patchbay run\n  patchbay run /etc/patchbay --log-level warn",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			engine.LimitMemory()
 			log, setMask := a.logger()
 			e, _, diags, err := a.prepare(cmd.Context(), dirArg(args), &s, true, log, setMask)
 			if err != nil {
