@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/patchbay-io/patchbay/sdk/wire"
+)
+
+// TestDedup proves I6 across batches, restarts, second identities and the
+// window's edge.
+func TestDedup(t *testing.T) {
+	t.Parallel()
+	b := cleanBed(t, dedupFor(time.Hour))
+	b.receive("1 a", "1 a-again", "2 b")
+	b.work(2)
+	b.restart(b.fs)
+	b.receive("1 a-restarted", "3 c")
+	b.work(10)
+	if got := b.words(); got != "a b c" {
+		t.Errorf("within the window: got %q, want a b c", got)
+	}
+	for _, e := range b.entries() {
+		if n := e.meta.Note; n != nil && n.Detail != "of test.s/0 event 0" {
+			t.Errorf("I6: the duplicate names %q, want the first", n.Detail)
+		}
+	}
+	b.now = b.now.Add(59 * time.Minute)
+	b.receive("2 b-late")
+	b.work(1)
+	if got := b.words(); got != "a b c" {
+		t.Errorf("at the window's edge: got %q, want a b c", got)
+	}
+	// A second identity ties two ids together, also in one batch.
+	b.plugin.parse = func(ds []sdk.Delivery) (*wire.ParseResponse, error) {
+		out, err := parseLines(ds)
+		for _, e := range out.Events {
+			e.Identities = []string{"fact"}
+		}
+		return out, err
+	}
+	b.receive("8 x", "9 y")
+	b.work(10)
+	b.receive("10 z")
+	b.work(1)
+	if got := b.words(); got != "a b c x" {
+		t.Errorf("second identities: got %q, want a b c x", got)
+	}
+	b.balanced()
+}
+
+// TestDedupClockJump proves F24: a clock that jumps years ahead and back makes
+// the stage forget one bucket at most.
+func TestDedupClockJump(t *testing.T) {
+	t.Parallel()
+	b := cleanBed(t, dedupFor(time.Hour))
+	b.receive("1 a")
+	b.work(1)
+	b.now = b.now.Add(40 * time.Minute)
+	start := b.now
+	b.receive("2 b")
+	b.work(1)
+	for _, jump := range []time.Duration{10 * 365 * 24 * time.Hour, 11 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour} {
+		b.now = start.Add(jump)
+		b.receive(fmt.Sprintf("%d jump", jump))
+		b.work(1)
+	}
+	b.now = start.Add(time.Minute)
+	b.receive("2 again", "3 c")
+	b.work(10)
+	if got := b.words(); got != "a b jump jump jump c" {
+		t.Errorf("got %q, want a b jump jump jump c", got)
+	}
+	b.balanced()
+}
