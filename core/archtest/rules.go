@@ -54,7 +54,7 @@ func reservations() []reserved {
 		{"github.com/hashicorp/go-plugin", []string{"sdk", "core/pluginhost"}, nil, "how processes talk is known to the two ends alone"},
 		{"github.com/spf13/cobra", []string{"core/cmd"}, nil, "the command line is core/cmd's"},
 		{"github.com/segmentio/kafka-go", []string{"plugins/sink/kafka"}, nil, "a destination's library belongs to its plugin"},
-		{"github.com/twmb/franz-go", nil, []string{"plugins/sink/kafka"}, "it stands in for a broker in tests"},
+		{"github.com/twmb/franz-go", nil, []string{"plugins/sink/kafka", "core/engine"}, "it stands in for a broker in tests"},
 		{"zombiezen.com/go/sqlite", []string{"plugins/sink/warehouse/sqlite", "core/lab"}, []string{""}, "a destination's library belongs to its plugin; the lab reads what it wrote"},
 		{"sdk/sdktest", []string{"sdk/sdktest"}, []string{""}, "no program links test code"},
 		{"core/cmd", nil, nil, "a command is not a library"},
