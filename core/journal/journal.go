@@ -48,7 +48,8 @@ type Options struct {
 	Fatal func(error)
 	// CacheBytes is the block cache; 0 means 64 MiB.
 	CacheBytes int64
-	// MemTableBytes is one memtable, of which up to two exist; 0 means 64 MiB.
+	// MemTableBytes is one memtable, of which up to two exist; 0 means 48 MiB:
+	// with the cache that is most of core's memory, which stays under 300 MiB.
 	MemTableBytes uint64
 	// MinFree is the free disk space in bytes below which Append is refused, so
 	// that what is stored can still be delivered and compacted. 0 means 256 MiB.
@@ -164,7 +165,7 @@ func withDefaults(o Options) Options {
 		o.CacheBytes = 64 << 20
 	}
 	if o.MemTableBytes == 0 {
-		o.MemTableBytes = 64 << 20
+		o.MemTableBytes = 48 << 20
 	}
 	if o.MinFree == 0 {
 		o.MinFree = 256 << 20
