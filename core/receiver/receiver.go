@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -48,6 +49,7 @@ type Receiver struct {
 	endpoints atomic.Pointer[map[string]*endpoint]
 	inFlight  atomic.Int64 // bytes
 	active    atomic.Int64 // requests
+	busyAt    int64
 	draining  atomic.Bool
 	swap      sync.Mutex
 }
@@ -75,7 +77,7 @@ func New(o Options) *Receiver {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Receiver{opts: o, metrics: newMetrics(o.Registry)}
+	r := &Receiver{opts: o, metrics: newMetrics(o.Registry), busyAt: int64(busyPerCPU * runtime.GOMAXPROCS(0))}
 	r.endpoints.Store(&map[string]*endpoint{})
 	return r
 }
@@ -100,13 +102,13 @@ func (r *Receiver) SetEndpoints(cs []Config) error {
 	return nil
 }
 
-// busyRequests is how many requests must be in hand at once for the receiver to
-// be busy: more than a disk's group commit explains at moderate load.
-const busyRequests = 48
+// busyPerCPU is how many requests must be in hand, for each processor, for the
+// receiver to be busy.
+const busyPerCPU = 4
 
 // Busy reports whether so many requests are in hand that what can wait should:
 // acknowledgements come first, the journal keeps the rest.
-func (r *Receiver) Busy() bool { return r.active.Load() >= busyRequests }
+func (r *Receiver) Busy() bool { return r.active.Load() >= r.busyAt }
 
 // maxHeaderLines bounds how many header lines a request may have.
 const maxHeaderLines = 100
