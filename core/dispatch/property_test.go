@@ -173,8 +173,8 @@ func everyEventEndsOnce(t *rapid.T, idem sdk.Idempotency) {
 		t: t, b: b, idem: idem, effects: map[string]int{}, batches: map[string]bool{}, durable: map[string]bool{}, order: map[string]int{},
 	}
 	b.sink.answer = w.write
-	for round := range 25 {
-		w.calm = round > 12
+	for round := range 16 {
+		w.calm = round > 8
 		if !w.calm {
 			b.stage(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 1, 6).Draw(t, "stage")...)
 			if rapid.Bool().Draw(t, "notes") {

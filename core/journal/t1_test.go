@@ -35,7 +35,7 @@ func TestT1CrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	stride, appends := 8, 24
 	if long {
-		stride, appends = 1, 60
+		stride, appends = 1, 24
 	}
 	seed := t1Seed(t)
 	t.Logf("seed %d", seed)
