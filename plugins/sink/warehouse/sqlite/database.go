@@ -19,7 +19,7 @@ const (
 	// checkpointPages is how many pages of 4 KiB the write-ahead log collects
 	// before they go into the database: a page that many batches change is then
 	// written there once. With journal_size_limit it bounds the log's file.
-	checkpointPages = 8 << 10
+	checkpointPages = 1 << 10
 	walBytes        = checkpointPages * 4096
 )
 
