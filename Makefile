@@ -43,10 +43,12 @@ test-real: ## run the Kafka tests against a real Apache Kafka (needs Java 17 and
 	@bash -c 'dir=$$(mktemp -d); trap ".ci/kafka stop $$dir" EXIT; \
 	  .ci/kafka start "$$dir" && . "$$dir/env" && $(GO) test -tags real -count=1 -timeout 4m -run "^TestReal" ./plugins/sink/kafka'
 
+# Short, because the programs that the long tests build and start are built
+# without the detector.
 .PHONY: race
 race: ## run the tests under the race detector (needs a C compiler)
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "race: the detector needs a C compiler, and $$($(GO) env CC) is not on PATH" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race -p 2 -timeout 10m ./...
+	CGO_ENABLED=1 $(GO) test -race -short -p 2 -timeout 10m ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
