@@ -1,15 +1,10 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
-	"github.com/patchbay-io/patchbay/configs"
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -18,11 +13,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/core/receiver"
 	"github.com/patchbay-io/patchbay/core/stage"
-	"github.com/patchbay-io/patchbay/core/stage/dedup"
 	"github.com/patchbay-io/patchbay/core/stage/enrich"
-	"github.com/patchbay-io/patchbay/core/stage/filter"
-	"github.com/patchbay-io/patchbay/core/stage/normalize"
-	"github.com/patchbay-io/patchbay/core/stage/route"
 	"github.com/patchbay-io/patchbay/sdk"
 )
 
@@ -174,65 +165,23 @@ func (e *Engine) addDispatcher(pipelineName string, log *journal.Log, c *config.
 	return nil
 }
 
+// stages makes the pipeline's stages, and has what they do beside their events
+// run with the engine.
 func (e *Engine) stages(p *config.Pipeline, log *journal.Log, number func([]*config.Sink) ([]uint32, error)) ([]stage.Stage, error) {
-	var out []stage.Stage
-	for _, s := range p.Stages {
-		where := fmt.Sprintf("%s:%d", s.Range.Filename, s.Range.Start.Line)
-		var st stage.Stage
-		var err error
-		switch s.Kind {
-		case config.KindDedup:
-			st, err = dedup.New(e.journal, log.Number(), s.Dedup.Window)
-		case config.KindNormalize:
-			st, err = normalizer(p, s.Normalize)
-		case config.KindEnrich:
-			st, err = enrich.New(s.Enrich, e.lookups[s.Enrich.Lookup.Address])
-		case config.KindFilter:
-			st = filter.New(s.Filter.When, where)
-		case config.KindRoute:
-			var to []uint32
-			if to, err = number(s.Route.To); err == nil {
-				st = route.New(s.Route.When, to)
-			}
-		default:
-			err = fmt.Errorf("stage %q is unknown", s.Kind)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", where, err)
-		}
-		out = append(out, st)
+	chain := pipeline.Chain{
+		Journal: e.journal, Staged: log, Number: number,
+		Table: func(l *config.Lookup) enrich.Table { return e.lookups[l.Address] },
+	}
+	out, err := chain.Compile(p)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range out {
 		if r, ok := st.(interface{ Run(context.Context) error }); ok {
 			e.background = append(e.background, r.Run)
 		}
 	}
 	return out, nil
-}
-
-// normalizer reads the mapping tables of the pipeline's providers: the
-// configuration's own file for all of them, or the bundled ones.
-func normalizer(p *config.Pipeline, n *config.Normalize) (*normalize.Stage, error) {
-	tables := map[string]*normalize.Table{}
-	for _, s := range p.From {
-		var data []byte
-		var err error
-		if n.Mapping != "" {
-			data, err = os.ReadFile(n.Mapping)
-		} else {
-			data, err = configs.FS.ReadFile("mapping/" + s.Type + ".csv")
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // a source may set the types by itself
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		t, err := normalize.Parse(bytes.NewReader(data))
-		if err != nil {
-			return nil, fmt.Errorf("mapping of %s: %w", s.Type, err)
-		}
-		tables[s.Type] = t
-	}
-	return normalize.New(tables), nil
 }
 
 // laneOf and dispatcherOf find who is in charge of a dead letter.
