@@ -6,11 +6,11 @@ import (
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/patchbay-io/patchbay/core/auth"
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/diag"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/patchbay-io/patchbay/sdk/auth"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 )
 

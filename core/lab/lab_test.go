@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/admin"
-	"github.com/patchbay-io/patchbay/core/auth"
 	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/inspect"
 	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/patchbay-io/patchbay/sdk/auth"
 	"go.uber.org/goleak"
 )
 

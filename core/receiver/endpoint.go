@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/patchbay-io/patchbay/core/auth"
 	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/sdk/auth"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 )
 

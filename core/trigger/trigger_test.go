@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/patchbay-io/patchbay/core/auth"
 	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/patchbay-io/patchbay/sdk/auth"
 	"go.uber.org/goleak"
 )
 

@@ -17,6 +17,7 @@ const (
 	cutReply        // forward the request, wait for the reply, close without passing it on
 	stall           // keep the request until release is called
 	swallow         // never pass it on, never answer
+	hangUp          // close instead of passing it on
 )
 
 const apiProduce = 0
@@ -196,6 +197,8 @@ func (p *proxy) serve(client net.Conn) {
 			<-release
 		case swallow:
 			continue
+		case hangUp:
+			return
 		}
 		if _, err := server.Write(f); err != nil {
 			return

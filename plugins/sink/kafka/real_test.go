@@ -106,7 +106,7 @@ func TestRealContract(t *testing.T) {
 
 // Not parallel, as TestConformance.
 func TestRealConformance(t *testing.T) {
-	testConformance(t, realBroker(t), nil)
+	testConformance(t, realBroker(t), nil, nil)
 }
 
 func TestRealSASL(t *testing.T) {

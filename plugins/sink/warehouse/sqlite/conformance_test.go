@@ -11,6 +11,7 @@ import (
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/sdktest"
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // I4, through the contract's own suite. It looks for goroutines left behind, so
@@ -19,7 +20,7 @@ func TestConformance(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "events.db")
 	arguments := func(path string) []byte {
-		b, err := json.Marshal(map[string]string{"path": path, "busy_timeout": "1s"})
+		b, err := json.Marshal(map[string]string{"path": path, "busy_timeout": "300ms"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,6 +36,26 @@ func TestConformance(t *testing.T) {
 				}
 			}
 			return nil
+		},
+		// The nearest that a file comes to being down: somebody else has locked it.
+		Disturb: func(_ context.Context, d sdktest.Disturbance) (func(), error) {
+			if d != sdktest.Down {
+				return nil, nil
+			}
+			conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+			if err != nil {
+				return nil, err
+			}
+			end := func() {
+				if err := conn.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := sqlitex.ExecuteTransient(conn, "BEGIN IMMEDIATE", nil); err != nil {
+				end()
+				return nil, err
+			}
+			return end, nil
 		},
 		Read: func(context.Context) ([]sdk.ID, error) {
 			conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)

@@ -1,4 +1,4 @@
-package sdktest
+package suite
 
 import (
 	"fmt"
@@ -28,6 +28,9 @@ func (r recorder) Errorf(format string, args ...any) {
 
 func (r recorder) Logf(string, ...any) {}
 
+// Skipf counts as a finding: no good plugin of these tests has a check skipped.
+func (r recorder) Skipf(format string, args ...any) { r.Errorf("skipped: "+format, args...) }
+
 func (r recorder) Run(name string, check func(Reporter)) bool {
 	before := len(*r.errors)
 	sub := r
@@ -46,4 +49,12 @@ func (r recorder) wantError(t *testing.T, path, text string) {
 		}
 	}
 	t.Errorf("no finding of %q contains %q; got:\n%s", path, text, strings.Join(*r.errors, "\n"))
+}
+
+// wantNone fails if a good plugin was found to be at fault.
+func (r recorder) wantNone(t *testing.T) {
+	t.Helper()
+	for _, e := range *r.errors {
+		t.Errorf("a good plugin: %s", e)
+	}
 }

@@ -1,4 +1,4 @@
-package sdktest
+package suite
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // configureAll checks Configure with good, incomplete and wrong arguments. It
 // ends with a good one.
-func (s *SourceSuite) configureAll(ctx context.Context, r Reporter) {
+func (s *Source) configureAll(ctx context.Context, r Reporter) {
 	for _, bad := range badConfigs(r, s.groups[0].config, s.info.Schema) {
 		resp, err := s.configureCall(ctx, bad.config)
 		if err != nil {
@@ -27,14 +27,14 @@ func (s *SourceSuite) configureAll(ctx context.Context, r Reporter) {
 	}
 }
 
-func (s *SourceSuite) configureCall(ctx context.Context, config []byte) (*wire.ConfigureSourceResponse, error) {
+func (s *Source) configureCall(ctx context.Context, config []byte) (*wire.ConfigureSourceResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return s.Client.ConfigureSource(ctx, &wire.ConfigureRequest{Type: s.Type, Name: "conformance", ConfigJson: config})
 }
 
 // configure configures the source and reports whether that worked.
-func (s *SourceSuite) configure(ctx context.Context, r Reporter, config []byte) bool {
+func (s *Source) configure(ctx context.Context, r Reporter, config []byte) bool {
 	resp, err := s.configureCall(ctx, config)
 	if err != nil {
 		r.Errorf("Configure: %v", err)

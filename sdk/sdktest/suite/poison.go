@@ -1,4 +1,4 @@
-package sdktest
+package suite
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 )
 
 // checkParsed checks what holds for any answer, to requests good and bad.
-func (s *SourceSuite) checkParsed(r Reporter, in []sdk.Delivery, p *sdk.Parsed) {
+func (s *Source) checkParsed(r Reporter, in []sdk.Delivery, p *sdk.Parsed) {
 	answered := make([]bool, len(in))
 	ends := make([]int, len(in))
 	for i := range p.Events {
@@ -51,7 +51,7 @@ func (s *SourceSuite) checkParsed(r Reporter, in []sdk.Delivery, p *sdk.Parsed) 
 
 // batches checks that what comes of a request depends on nothing but the
 // request (I8): not on its neighbours, their order, or the time of receipt.
-func (s *SourceSuite) batches(ctx context.Context, r Reporter, g *group) {
+func (s *Source) batches(ctx context.Context, r Reporter, g *group) {
 	if !s.configure(ctx, r, g.config) {
 		return
 	}
@@ -99,7 +99,7 @@ const unknownWord = "zz_unheard_of"
 
 // unknownStatus puts a status that nobody knows into each case: it is kept as
 // sent and never guessed.
-func (s *SourceSuite) unknownStatus(ctx context.Context, r Reporter, g *group) {
+func (s *Source) unknownStatus(ctx context.Context, r Reporter, g *group) {
 	if !s.configure(ctx, r, g.config) {
 		return
 	}
@@ -169,7 +169,7 @@ func wordByte(c byte) bool {
 
 // poison puts requests that cannot be understood among good ones: the good ones
 // come out as ever, the bad ones are accounted for, and the call does not fail.
-func (s *SourceSuite) poison(ctx context.Context, r Reporter, g *group) {
+func (s *Source) poison(ctx context.Context, r Reporter, g *group) {
 	if !s.configure(ctx, r, g.config) {
 		return
 	}
@@ -232,7 +232,12 @@ func mutants(d *sdk.Delivery) []sdk.Delivery {
 	} {
 		out = append(out, withBody(*d, []byte(text)))
 	}
-	return append(out, withoutHeaders(*d), withURL(*d, "https://example.com/%zz?%zz=\xff"), withURL(*d, ""))
+	twice := *d
+	twice.Headers = append(append([]sdk.HeaderField(nil), d.Headers...), d.Headers...)
+	for i := range twice.Headers[:len(d.Headers)] {
+		twice.Headers[i].Value = "\xffother"
+	}
+	return append(out, twice, withoutHeaders(*d), withURL(*d, "https://example.com/%zz?%zz=\xff"), withURL(*d, ""))
 }
 
 // hugeMutants returns requests like d with bodies of 1 MiB that mean nothing.
@@ -255,7 +260,7 @@ func withURL(d sdk.Delivery, url string) sdk.Delivery {
 }
 
 // cancel checks that a caller who gave up is not held, and harms nothing.
-func (s *SourceSuite) cancel(ctx context.Context, r Reporter, g *group) {
+func (s *Source) cancel(ctx context.Context, r Reporter, g *group) {
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := s.parse(gone, []sdk.Delivery{g.cases[0].Delivery}); err == nil {

@@ -1,45 +1,21 @@
-package sdktest
+package suite
 
 import (
 	"bytes"
 	"context"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/wire"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // callTimeout bounds each call of a suite: a plugin that takes longer hangs.
 const callTimeout = 20 * time.Second
 
-// Source proves that s keeps the contract of sdk.Source, with the captured
-// requests in dir. It looks for goroutines left behind, so the test that calls
-// it must not be parallel.
-func Source[C any](t *testing.T, s sdk.Source[C], dir string) {
-	t.Helper()
-	before := goleak.IgnoreCurrent()
-	conn, err := Connect(sdk.SourceType(s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	suite := &SourceSuite{Client: conn.Client, Type: s.Info().Name, Dir: dir, Update: *update, Log: conn.Log}
-	r := testReporter{t}
-	suite.Run(t.Context(), r)
-	r.Run("alias", func(r Reporter) { checkAlias(t.Context(), r, suite, s.Parse) })
-	if err := conn.Close(); err != nil {
-		t.Errorf("close the connection: %v", err)
-	}
-	if err := goleak.Find(before); err != nil {
-		t.Errorf("the source leaves goroutines behind: %v", err)
-	}
-}
-
-// SourceSuite is the conformance suite of one source type.
-type SourceSuite struct {
+// Source is the conformance suite of one source type.
+type Source struct {
 	Client *sdk.Client
 	Type   string // the type to check
 	Dir    string // captured requests; the package's documentation has the format
@@ -47,6 +23,9 @@ type SourceSuite struct {
 	// Log returns what the plugin wrote to its log so far; nil skips the look
 	// for secrets there.
 	Log func() []byte
+	// Parse is the source's own, if it runs in this process: what it keeps of a
+	// request's memory shows only without a wire between. Nil skips that.
+	Parse func(context.Context, []sdk.Delivery, *sdk.Batch) error
 
 	only    string // the one check to run after Configure; empty: all
 	info    *wire.TypeInfo
@@ -61,7 +40,7 @@ type group struct {
 }
 
 // Run runs all checks. It needs the plugin to itself.
-func (s *SourceSuite) Run(ctx context.Context, r Reporter) {
+func (s *Source) Run(ctx context.Context, r Reporter) {
 	if !r.Run("describe", func(r Reporter) { s.describe(ctx, r) }) ||
 		!r.Run("cases", func(r Reporter) { s.load(r) }) ||
 		!r.Run("configure", func(r Reporter) { s.configureAll(ctx, r) }) {
@@ -72,6 +51,10 @@ func (s *SourceSuite) Run(ctx context.Context, r Reporter) {
 		check func(context.Context, Reporter, *group)
 	}{
 		{"golden", s.golden}, {"batch", s.batches}, {"unknown", s.unknownStatus}, {"poison", s.poison}, {"cancel", s.cancel},
+		{"alias", s.alias},
+	}
+	if s.only == "" || s.only == "signature" {
+		r.Run("signature", func(r Reporter) { s.signatures(ctx, r) })
 	}
 	for i := range s.groups {
 		for _, c := range checks {
@@ -85,7 +68,7 @@ func (s *SourceSuite) Run(ctx context.Context, r Reporter) {
 	}
 }
 
-func (s *SourceSuite) describe(ctx context.Context, r Reporter) {
+func (s *Source) describe(ctx context.Context, r Reporter) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	d, err := s.Client.Describe(ctx)
@@ -104,7 +87,7 @@ func (s *SourceSuite) describe(ctx context.Context, r Reporter) {
 	}
 }
 
-func (s *SourceSuite) load(r Reporter) {
+func (s *Source) load(r Reporter) {
 	cases, config, err := LoadCases(s.Dir)
 	if err != nil {
 		r.Errorf("%v", err)
@@ -133,7 +116,7 @@ func (s *SourceSuite) load(r Reporter) {
 }
 
 // parse has deliveries parsed, over the wire.
-func (s *SourceSuite) parse(ctx context.Context, in []sdk.Delivery) (*sdk.Parsed, error) {
+func (s *Source) parse(ctx context.Context, in []sdk.Delivery) (*sdk.Parsed, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	parts := make([][]byte, len(in))
@@ -145,7 +128,7 @@ func (s *SourceSuite) parse(ctx context.Context, in []sdk.Delivery) (*sdk.Parsed
 
 // parsed parses deliveries and checks what holds for any answer. It returns
 // nothing if the call failed.
-func (s *SourceSuite) parsed(ctx context.Context, r Reporter, in []sdk.Delivery) []result {
+func (s *Source) parsed(ctx context.Context, r Reporter, in []sdk.Delivery) []result {
 	p, err := s.parse(ctx, in)
 	if err != nil {
 		r.Errorf("Parse of %d requests: %v", len(in), err)
@@ -155,7 +138,7 @@ func (s *SourceSuite) parsed(ctx context.Context, r Reporter, in []sdk.Delivery)
 	return results(in, p)
 }
 
-func (s *SourceSuite) golden(ctx context.Context, r Reporter, g *group) {
+func (s *Source) golden(ctx context.Context, r Reporter, g *group) {
 	if !s.configure(ctx, r, g.config) {
 		return
 	}
@@ -182,36 +165,37 @@ func checkIdentities(r Reporter, got result) {
 	}
 }
 
-// checkAlias proves that a source keeps nothing that points into a request:
-// what it said of one must not change when the request's memory is used again.
-func checkAlias(ctx context.Context, r Reporter, s *SourceSuite, parse func(context.Context, []sdk.Delivery, *sdk.Batch) error) {
-	for i := range s.groups {
-		g := &s.groups[i]
-		if !s.configure(ctx, r, g.config) {
+// alias proves that a source keeps nothing that points into a request: what it
+// said of one must not change when the request's memory is used again.
+func (s *Source) alias(ctx context.Context, r Reporter, g *group) {
+	if s.Parse == nil {
+		r.Skipf("the source runs in a process of its own, which owns the memory of its requests")
+		return
+	}
+	if !s.configure(ctx, r, g.config) {
+		return
+	}
+	var before [][]byte
+	for round := range 3 {
+		buf, in := flat(g.cases)
+		var out sdk.Batch
+		if err := s.Parse(ctx, in, &out); err != nil {
+			r.Errorf("Parse: %v", err)
 			return
 		}
-		var before [][]byte
-		for round := range 3 {
-			buf, in := flat(g.cases)
-			var out sdk.Batch
-			if err := parse(ctx, in, &out); err != nil {
-				r.Errorf("Parse: %v", err)
-				return
-			}
-			var got [][]byte
-			for _, e := range out.Events() {
-				got = append(got, e.AppendWire(nil))
-			}
-			for k := range buf {
-				buf[k] = '#'
-			}
-			if round == 0 {
-				before = got
-				continue
-			}
-			if !bytes.Equal(bytes.Join(got, nil), bytes.Join(before, nil)) {
-				r.Errorf("Parse gives other events after the memory of earlier requests was used again")
-			}
+		var got [][]byte
+		for _, e := range out.Events() {
+			got = append(got, e.AppendWire(nil))
+		}
+		for k := range buf {
+			buf[k] = '#'
+		}
+		if round == 0 {
+			before = got
+			continue
+		}
+		if !bytes.Equal(bytes.Join(got, nil), bytes.Join(before, nil)) {
+			r.Errorf("Parse gives other events after the memory of earlier requests was used again")
 		}
 	}
 }
@@ -228,7 +212,7 @@ func flat(cases []Case) ([]byte, []sdk.Delivery) {
 	from := 0
 	for i, to := range ends {
 		if err := in[i].UnmarshalWire(buf[from:to:to]); err != nil {
-			panic("sdktest: own encoding cannot be read: " + err.Error())
+			panic("suite: own encoding cannot be read: " + err.Error())
 		}
 		from = to
 	}

@@ -1,12 +1,10 @@
-package sdktest
+package suite
 
 import (
 	"context"
-	"testing"
 
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/wire"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -23,8 +21,12 @@ type Harness struct {
 	Reset func(context.Context) error
 	// Read returns the ids that the destination holds, an id as often as it is
 	// held, in the order in which the destination holds them. It is called
-	// while a sink is open, and must see what has been reported as done.
+	// while a sink is open, and must see what has been reported as done. Nil
+	// leaves the suite with what the sink says; only sdktest insists on it.
 	Read func(context.Context) ([]sdk.ID, error)
+	// Disturb has the destination misbehave until end is called, and returns nil
+	// if it cannot do that. Nil skips the checks that need it.
+	Disturb func(context.Context, Disturbance) (end func(), err error)
 	// Unordered says that Read's order means nothing.
 	Unordered bool
 	// Secrets are texts that must never come back from the plugin, beside the
@@ -32,55 +34,41 @@ type Harness struct {
 	Secrets []string
 }
 
-// Sink proves that the sinks that newSink returns keep the contract of sdk.Sink.
-// It looks for goroutines left behind, so the test that calls it must not be
-// parallel.
-func Sink[C any](t *testing.T, newSink func() sdk.Sink[C], h Harness) {
-	t.Helper()
-	before := goleak.IgnoreCurrent()
-	var conns []*Connection
-	suite := &SinkSuite{
-		Type: newSink().Info().Name, Harness: h,
-		Connect: func(context.Context) (*sdk.Client, func() error, error) {
-			c, err := Connect(sdk.SinkType(newSink()))
-			if err != nil {
-				return nil, nil, err
-			}
-			conns = append(conns, c)
-			return c.Client, c.Close, nil
-		},
-		Log: func() []byte {
-			var all []byte
-			for _, c := range conns {
-				all = append(all, c.Log()...)
-			}
-			return all
-		},
-	}
-	suite.Run(t.Context(), testReporter{t})
-	if err := goleak.Find(before); err != nil {
-		t.Errorf("the sink leaves goroutines behind: %v", err)
-	}
-}
+// Disturbance is how a destination misbehaves.
+type Disturbance string
 
-// SinkSuite is the conformance suite of one sink type.
-type SinkSuite struct {
+// What is expected of a sink meanwhile: no event is rejected, none is called
+// done that is not there, and the call returns in time.
+const (
+	// Down: nobody listens, and connections that stood are broken.
+	Down Disturbance = "down"
+	// Throttled: the destination says that it is asked too much, and how long to
+	// wait. The sink passes the wait on, as a Throttled failure or with Retry.
+	Throttled Disturbance = "throttled"
+	// Severed: what is written takes effect, and the connection breaks before
+	// the destination has said so.
+	Severed Disturbance = "severed"
+)
+
+// Sink is the conformance suite of one sink type.
+type Sink struct {
 	Type    string
 	Harness Harness
-	// Connect starts the plugin and returns a client and what ends it. Each
-	// check has a plugin of its own, as each block has.
-	Connect func(context.Context) (*sdk.Client, func() error, error)
+	// Start starts the plugin. Each check has a plugin of its own, as each block
+	// has.
+	Start func(context.Context) (*Plugin, error)
 	// Log returns what the plugins wrote to their logs so far; nil skips the
 	// look for secrets there.
 	Log func() []byte
 
+	only    string // the one check to run; empty: all
 	info    *wire.TypeInfo
 	secrets secrets
 	maker   eventMaker
 }
 
 // Run runs all checks.
-func (s *SinkSuite) Run(ctx context.Context, r Reporter) {
+func (s *Sink) Run(ctx context.Context, r Reporter) {
 	if !r.Run("describe", func(r Reporter) { s.describe(ctx, r) }) || s.info == nil {
 		return
 	}
@@ -88,10 +76,13 @@ func (s *SinkSuite) Run(ctx context.Context, r Reporter) {
 		name  string
 		check func(context.Context, Reporter)
 	}{
-		{"configure", s.configure}, {"shapes", s.shapes}, {"sizes", s.sizes}, {"order", s.order}, {"repeat", s.repeat},
-		{"overlap", s.overlap}, {"maybe_written", s.maybeWritten}, {"close", s.closes}, {"unreachable", s.unreachable},
-		{"cancel", s.cancel},
+		{"configure", s.configure}, {"read_back", s.readBack}, {"shapes", s.shapes}, {"growth", s.growth}, {"sizes", s.sizes},
+		{"order", s.order}, {"repeat", s.repeat}, {"overlap", s.overlap}, {"maybe_written", s.maybeWritten}, {"close", s.closes},
+		{"unreachable", s.unreachable}, {"cancel", s.cancel}, {"fault", s.faults}, {"disturbance", s.disturbances},
 	} {
+		if s.only != "" && s.only != c.name {
+			continue
+		}
 		r.Run(c.name, func(r Reporter) {
 			if s.Harness.Reset != nil {
 				if err := s.Harness.Reset(ctx); err != nil {
@@ -107,7 +98,7 @@ func (s *SinkSuite) Run(ctx context.Context, r Reporter) {
 	}
 }
 
-func (s *SinkSuite) describe(ctx context.Context, r Reporter) {
+func (s *Sink) describe(ctx context.Context, r Reporter) {
 	s.with(ctx, r, func(c *sinkConn) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
@@ -133,30 +124,46 @@ func (s *SinkSuite) describe(ctx context.Context, r Reporter) {
 
 // sinkConn is one plugin of a check.
 type sinkConn struct {
-	suite  *SinkSuite
+	suite  *Sink
 	client *sdk.Client
+	plugin *Plugin
+	killed bool
 }
 
 // with runs a check with a plugin of its own.
-func (s *SinkSuite) with(ctx context.Context, r Reporter, check func(*sinkConn)) {
-	client, end, err := s.Connect(ctx)
+func (s *Sink) with(ctx context.Context, r Reporter, check func(*sinkConn)) {
+	p, err := s.Start(ctx)
 	if err != nil {
 		r.Errorf("start the plugin: %v", err)
 		return
 	}
-	check(&sinkConn{s, client})
-	if err := end(); err != nil {
+	c := &sinkConn{suite: s, client: p.Client, plugin: p}
+	check(c)
+	if c.killed {
+		return
+	}
+	if err := p.Close(); err != nil {
 		r.Errorf("end the plugin: %v", err)
 	}
 }
 
+// kill ends the plugin as a crash would.
+func (c *sinkConn) kill(r Reporter) {
+	c.killed = true
+	if err := c.plugin.Kill(); err != nil {
+		r.Errorf("kill the plugin: %v", err)
+	}
+}
+
 // opened runs a check with an open sink, and closes it.
-func (s *SinkSuite) opened(ctx context.Context, r Reporter, check func(*sinkConn)) {
+func (s *Sink) opened(ctx context.Context, r Reporter, check func(*sinkConn)) {
 	s.with(ctx, r, func(c *sinkConn) {
 		if c.open(ctx, r) {
 			check(c)
 		}
-		c.close(ctx, r)
+		if !c.killed {
+			c.close(ctx, r)
+		}
 	})
 }
 
@@ -231,7 +238,10 @@ func (c *sinkConn) mustWrite(ctx context.Context, r Reporter, batch string, even
 }
 
 // held returns how often the destination holds each id, and the order.
-func (s *SinkSuite) held(ctx context.Context, r Reporter) (map[sdk.ID]int, []sdk.ID) {
+func (s *Sink) held(ctx context.Context, r Reporter) (map[sdk.ID]int, []sdk.ID) {
+	if s.Harness.Read == nil {
+		return nil, nil
+	}
 	ids, err := s.Harness.Read(ctx)
 	if err != nil {
 		r.Errorf("the harness cannot read the destination: %v", err)

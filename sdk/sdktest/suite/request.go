@@ -1,4 +1,4 @@
-package sdktest
+package suite
 
 import (
 	"bytes"
@@ -20,6 +20,8 @@ type Case struct {
 	Config   []byte // JSON; nil takes the folder's config.json
 	Secrets  []string
 	Fixed    bool // has no status word to vary
+	Signed   bool // what proves it is genuine, at SignedAt
+	SignedAt time.Time
 	Delivery sdk.Delivery
 }
 
@@ -35,20 +37,20 @@ func LoadCases(dir string) (cases []Case, config []byte, err error) {
 		config, err = []byte("{}"), nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("sdktest: read config: %w", err)
+		return nil, nil, fmt.Errorf("suite: read config: %w", err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.http"))
 	if err != nil {
-		return nil, nil, fmt.Errorf("sdktest: list cases: %w", err)
+		return nil, nil, fmt.Errorf("suite: list cases: %w", err)
 	}
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		if err != nil {
-			return nil, nil, fmt.Errorf("sdktest: read case: %w", err)
+			return nil, nil, fmt.Errorf("suite: read case: %w", err)
 		}
 		c, err := ParseCase(data)
 		if err != nil {
-			return nil, nil, fmt.Errorf("sdktest: %s: %w", f, err)
+			return nil, nil, fmt.Errorf("suite: %s: %w", f, err)
 		}
 		c.Name = strings.TrimSuffix(filepath.Base(f), ".http")
 		cases = append(cases, *c)
@@ -97,6 +99,16 @@ func (c *Case) comment(text string) error {
 		c.Secrets = append(c.Secrets, strings.TrimSpace(v))
 	}
 	c.Fixed = c.Fixed || text == "fixed"
+	if word, at, _ := strings.Cut(text, " "); word == "signed" && c.SignedAt.IsZero() {
+		when := receivedAt
+		if at = strings.TrimSpace(at); at != "" {
+			var err error
+			if when, err = time.Parse(time.RFC3339, at); err != nil {
+				return fmt.Errorf("the comment signed: %q is no time like 2026-01-02T03:04:05Z", at)
+			}
+		}
+		c.Signed, c.SignedAt = true, when
+	}
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package sdktest
+package suite
 
 import (
 	"bytes"
@@ -16,11 +16,21 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 )
 
+// Plugin is one running plugin of a suite.
+type Plugin struct {
+	Client *sdk.Client
+	// Close ends it in order.
+	Close func() error
+	// Kill ends it at once, whatever it is doing, as a crash would.
+	Kill func() error
+}
+
 // Connection is a plugin served in process.
 type Connection struct {
 	Client *sdk.Client
 	log    *lockedBuffer
 	server *grpc.Server
+	pipe   *bufconn.Listener
 	conn   *grpc.ClientConn
 	served chan error
 }
@@ -30,7 +40,7 @@ type Connection struct {
 func Connect(types ...sdk.Type) (*Connection, error) {
 	srv, err := sdk.NewServer("sdktest", sdk.Version, types...)
 	if err != nil {
-		return nil, fmt.Errorf("sdktest: connect: %w", err)
+		return nil, fmt.Errorf("suite: connect: %w", err)
 	}
 	c := &Connection{log: new(lockedBuffer), served: make(chan error, 1)}
 	// What a plugin logs with sdk.Log ends in c.log, where the suites look for secrets.
@@ -40,17 +50,42 @@ func Connect(types ...sdk.Type) (*Connection, error) {
 	}
 	c.server = grpc.NewServer(append(wire.ServerOptions(), grpc.UnaryInterceptor(intercept))...)
 	srv.Register(c.server)
-	pipe := bufconn.Listen(1 << 20)
-	go func() { c.served <- c.server.Serve(pipe) }()
-	c.conn, err = grpc.NewClient("passthrough:sdktest", append(wire.DialOptions(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return pipe.DialContext(ctx) }))...)
-	if err != nil {
+	c.pipe = bufconn.Listen(1 << 20)
+	go func() { c.served <- c.server.Serve(c.pipe) }()
+	if err := c.dial(); err != nil {
 		c.server.Stop()
-		return nil, errors.Join(fmt.Errorf("sdktest: connect: %w", err), <-c.served)
+		return nil, errors.Join(err, <-c.served)
 	}
-	c.Client = sdk.NewClient(c.conn)
 	return c, nil
+}
+
+func (c *Connection) dial() error {
+	conn, err := grpc.NewClient("passthrough:plugin", append(wire.DialOptions(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return c.pipe.DialContext(ctx) }))...)
+	if err != nil {
+		return fmt.Errorf("suite: connect: %w", err)
+	}
+	c.conn, c.Client = conn, sdk.NewClient(conn)
+	return nil
+}
+
+// Plugin returns the connection as a suite wants it.
+func (c *Connection) Plugin() *Plugin { return &Plugin{Client: c.Client, Close: c.Close, Kill: c.kill} }
+
+// kill cuts the connection while calls may be in flight. Files and sockets that
+// the kernel would take from a killed process are given back by Close, which
+// waits for the call: a new sink of this process could not open them otherwise.
+func (c *Connection) kill() error {
+	if err := c.conn.Close(); err != nil {
+		return fmt.Errorf("suite: cut: %w", err)
+	}
+	if err := c.dial(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	return errors.Join(c.Client.CloseSink(ctx), c.Close())
 }
 
 // Log returns what the plugin logged so far.

@@ -1,4 +1,4 @@
-package sdktest
+package suite
 
 import (
 	"bytes"
@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/patchbay-io/patchbay/sdk"
 )
@@ -19,8 +21,20 @@ type memoryConfig struct {
 
 // store is a destination that holds rows in the order of their arrival.
 type store struct {
-	mu  sync.Mutex
-	ids []sdk.ID
+	mu      sync.Mutex
+	ids     []sdk.ID
+	batches map[string]bool
+	now     Disturbance
+}
+
+func (s *store) disturb(_ context.Context, d Disturbance) (func(), error) {
+	set := func(d Disturbance) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.now = d
+	}
+	set(d)
+	return func() { set("") }, nil
 }
 
 func (s *store) read(context.Context) ([]sdk.ID, error) {
@@ -39,7 +53,7 @@ func (s *store) reset(context.Context) error {
 func (s *store) harness() Harness {
 	return Harness{
 		Config: []byte(`{"token":"a-very-secret-value"}`), Unreachable: []byte(`{"token":"a-very-secret-value","up":false}`),
-		Reset: s.reset, Read: s.read,
+		Reset: s.reset, Read: s.read, Disturb: s.disturb,
 	}
 }
 
@@ -51,6 +65,18 @@ type memory struct {
 	up    bool
 
 	lossy, doubles, trusts, reversed, mute, leaks, logs, failsOnNUL, lies, closesOnce, closed bool
+
+	buffers   bool // says done, and stores when it is closed
+	forgets   bool // knows its batches until it ends
+	newest    bool // takes nothing older than what it has
+	strict    bool // takes no attribute that it did not have from the first
+	impatient bool // does not pass on how long to wait
+	harsh     bool // rejects what it cannot deliver
+	certain   bool // says that nothing happened when nobody knows
+
+	buffer  []sdk.ID
+	batches map[string]bool
+	last    time.Time
 }
 
 func (m *memory) Info() sdk.Info {
@@ -74,6 +100,15 @@ func (m *memory) Write(ctx context.Context, in []sdk.Event, out *sdk.Results) er
 	}
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
+	if err := m.meet(in, out); err != nil {
+		return err
+	}
+	if m.class == sdk.Atomic && m.repeated(out.BatchID()) {
+		for i := range in {
+			out.Duplicate(i)
+		}
+		return nil
+	}
 	if m.logs {
 		sdk.Log(ctx).Info().Msg(m.token)
 	}
@@ -88,6 +123,48 @@ func (m *memory) Write(ctx context.Context, in []sdk.Event, out *sdk.Results) er
 		out.Duplicate(len(in))
 	}
 	return nil
+}
+
+// meet is how the sink finds its destination.
+func (m *memory) meet(in []sdk.Event, out *sdk.Results) error {
+	switch m.store.now {
+	case Down:
+		if m.harsh {
+			out.Reject(0, "nobody", errors.New("nobody there"))
+			return nil
+		}
+		return &sdk.Failure{Class: sdk.Transient, Err: errors.New("nobody there")}
+	case Throttled:
+		if m.impatient {
+			return &sdk.Failure{Class: sdk.Throttled, Err: errors.New("too much")}
+		}
+		return &sdk.Failure{Class: sdk.Throttled, Err: errors.New("too much"), Wait: time.Millisecond}
+	case Severed:
+		m.repeated(out.BatchID())
+		for i := range in {
+			m.writeOne(&in[i], i, &sdk.Results{})
+			out.Unknown(i, errors.New("cut"))
+		}
+		if m.certain {
+			return &sdk.Failure{Class: sdk.Transient, Err: errors.New("cut")}
+		}
+		return errors.New("cut")
+	}
+	return nil
+}
+
+// repeated remembers a batch and reports whether it was there.
+func (m *memory) repeated(batch string) bool {
+	known := &m.store.batches
+	if m.forgets {
+		known = &m.batches
+	}
+	if *known == nil {
+		*known = map[string]bool{}
+	}
+	was := (*known)[batch]
+	(*known)[batch] = true
+	return was
 }
 
 func (m *memory) writeOne(e *sdk.Event, i int, out *sdk.Results) {
@@ -107,6 +184,14 @@ func (m *memory) writeOne(e *sdk.Event, i int, out *sdk.Results) {
 		out.Duplicate(i)
 		return
 	}
+	if m.newest && e.Time.Before(m.last) || m.strict && len(e.Attributes) > 1 {
+		return
+	}
+	m.last = e.Time
+	if m.buffers {
+		m.buffer = append(m.buffer, e.ID)
+		return
+	}
 	m.store.ids = append(m.store.ids, e.ID)
 }
 
@@ -115,14 +200,61 @@ func (m *memory) Close(context.Context) error {
 		return errors.New("closed already")
 	}
 	m.closed = true
+	m.store.mu.Lock()
+	defer m.store.mu.Unlock()
+	m.store.ids, m.buffer = append(m.store.ids, m.buffer...), nil
 	return nil
 }
 
-func TestSinkOfGoodSinks(t *testing.T) {
-	for _, class := range []sdk.Idempotency{sdk.Keyed, sdk.NotIdempotent} {
-		s := new(store)
-		Sink(t, func() sdk.Sink[memoryConfig] { return &memory{store: s, class: class} }, s.harness())
+func TestGoodSinks(t *testing.T) {
+	t.Parallel()
+	for _, class := range []sdk.Idempotency{sdk.Keyed, sdk.Atomic, sdk.NotIdempotent} {
+		t.Run(string(class), func(t *testing.T) {
+			t.Parallel()
+			s := new(store)
+			r := newRecorder()
+			suite := &Sink{
+				Type: "memory", Harness: s.harness(),
+				Start: func(context.Context) (*Plugin, error) {
+					conn, err := Connect(sdk.SinkType[memoryConfig](&memory{store: s, class: class}))
+					if err != nil {
+						return nil, err
+					}
+					return conn.Plugin(), nil
+				},
+			}
+			suite.Run(t.Context(), r)
+			r.wantNone(t)
+		})
 	}
+}
+
+// Without a way to read the destination the suite makes do, and says so.
+func TestSinkWithoutRead(t *testing.T) {
+	t.Parallel()
+	s := new(store)
+	r := newRecorder()
+	h := s.harness()
+	h.Read, h.Disturb, h.Unreachable = nil, nil, nil
+	suite := &Sink{
+		Type: "memory", Harness: h,
+		Start: func(context.Context) (*Plugin, error) {
+			conn, err := Connect(sdk.SinkType[memoryConfig](&memory{store: s, class: sdk.Keyed}))
+			if err != nil {
+				return nil, err
+			}
+			return conn.Plugin(), nil
+		},
+	}
+	suite.Run(t.Context(), r)
+	for _, e := range *r.errors {
+		if !strings.Contains(e, "skipped: ") {
+			t.Errorf("got %s", e)
+		}
+	}
+	r.wantError(t, "read_back", "taken on the sink's word")
+	r.wantError(t, "disturbance", "cannot disturb")
+	r.wantError(t, "unreachable", "no configuration is known")
 }
 
 func TestSinkFindsFaults(t *testing.T) {
@@ -142,6 +274,13 @@ func TestSinkFindsFaults(t *testing.T) {
 		{"retries for ever", "shapes/NUL in text", "the destination is up", memory{class: sdk.Keyed, failsOnNUL: true}},
 		{"answers what was not asked", "sizes", "broke the protocol", memory{class: sdk.Keyed, lies: true}},
 		{"closes once", "close", "closed already", memory{class: sdk.Keyed, closesOnce: true}},
+		{"stores when it is closed", "fault/answer_lost", "is held 0 times", memory{class: sdk.NotIdempotent, buffers: true}},
+		{"forgets its batches", "fault/answer_lost", "is held 2 times, want 1", memory{class: sdk.Atomic, forgets: true}},
+		{"wants the newest", "fault/late", "is held 0 times", memory{class: sdk.Keyed, newest: true}},
+		{"cannot grow", "growth", "is held 0 times", memory{class: sdk.Keyed, strict: true}},
+		{"does not wait", "disturbance/throttled", "does not pass it on", memory{class: sdk.Keyed, impatient: true}},
+		{"rejects in an outage", "disturbance/down", "is rejected (nobody)", memory{class: sdk.Keyed, harsh: true}},
+		{"is too sure", "disturbance/severed", "which nobody knows", memory{class: sdk.NotIdempotent, certain: true}},
 		{"has no such class", "describe", `class "eventually" does not exist`, memory{class: "eventually"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,17 +288,22 @@ func TestSinkFindsFaults(t *testing.T) {
 			s := new(store)
 			r := newRecorder()
 			var logs []*Connection
-			suite := &SinkSuite{
-				Type: "memory", Harness: s.harness(),
-				Connect: func(context.Context) (*sdk.Client, func() error, error) {
+			only, _, _ := strings.Cut(c.path, "/")
+			if only == "log" {
+				only = "sizes"
+			}
+			suite := &Sink{
+				Type: "memory", Harness: s.harness(), only: only,
+				Start: func(context.Context) (*Plugin, error) {
 					m := c.sink
 					m.store = s
 					conn, err := Connect(sdk.SinkType[memoryConfig](&m))
 					if err != nil {
-						return nil, nil, err
+						return nil, err
 					}
 					logs = append(logs, conn)
-					return conn.Client, conn.Close, nil
+					// Nothing is closed for a killed sink of this test: it holds memory alone.
+					return &Plugin{Client: conn.Client, Close: conn.Close, Kill: conn.Close}, nil
 				},
 				Log: func() (all []byte) {
 					for _, l := range logs {

@@ -1,4 +1,4 @@
-package sdktest
+package suite
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ type acme struct {
 	kept      map[string]string
 	refuses   bool // the good configuration
 	redirects bool
+	hash      bool // another hash than the provider's
+	asks      bool // authenticates by itself, and lets everybody in
 }
 
 func (a *acme) Info() sdk.Info {
@@ -52,8 +55,17 @@ func (a *acme) Configure(_ context.Context, c *acmeConfig) (sdk.Auth, error) {
 	case a.noAuth:
 		return sdk.Signature{Algorithm: sdk.AlgHMAC, Hash: sdk.SHA256, Location: "{header.X-Acme-Signature}", Encoding: sdk.Hex}, nil
 	}
-	return sdk.HMAC{Header: "X-Acme-Signature", Key: c.Secret, Hash: sdk.SHA256, Encoding: sdk.Hex}, nil
+	h := sdk.HMAC{Header: "X-Acme-Signature", Key: c.Secret, Hash: sdk.SHA256, Encoding: sdk.Hex}
+	switch {
+	case a.hash:
+		h.Hash = sdk.SHA512
+	case a.asks:
+		return sdk.Verified{}, nil
+	}
+	return h, nil
 }
+
+func (a *acme) Verify(context.Context, *sdk.Delivery) bool { return true }
 
 func (a *acme) Endpoint() sdk.Endpoint {
 	if a.redirects {
@@ -165,8 +177,6 @@ func (a *acme) refuse(i int, out *sdk.Batch, err error) error {
 	return nil
 }
 
-func TestSourceOfGoodSource(t *testing.T) { Source[acmeConfig](t, &acme{}, "testdata/acme") }
-
 // sourceFault is a way to break the contract, and where it must be found.
 type sourceFault struct {
 	name, path, text string
@@ -178,7 +188,43 @@ func (f sourceFault) only() string {
 	if f.path == "log" {
 		return "golden"
 	}
-	return f.path
+	check, _, _ := strings.Cut(f.path, "/")
+	return check
+}
+
+func TestGoodSource(t *testing.T) {
+	t.Parallel()
+	source := &acme{}
+	conn, err := Connect(sdk.SourceType[acmeConfig](source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRecorder()
+	(&Source{Client: conn.Client, Type: "acme", Dir: "testdata/acme", Log: conn.Log, Parse: source.Parse}).Run(t.Context(), r)
+	r.wantNone(t)
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A suite that knows no genuine request has proven nothing of the signature.
+func TestUnsignedCases(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	text := "# config: {\"signing_secret\": \"a-very-secret-value\"}\nPOST https://h.example/ HTTP/1.1\n\n[]\n"
+	if err := os.WriteFile(filepath.Join(dir, "a.http"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := Connect(sdk.SourceType[acmeConfig](&acme{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRecorder()
+	(&Source{Client: conn.Client, Type: "acme", Dir: dir, Log: conn.Log, only: "signature"}).Run(t.Context(), r)
+	r.wantError(t, "signature", "no case is known to be signed")
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // A suite that was never seen failing proves nothing: each way to break the
@@ -200,6 +246,8 @@ func TestSourceFindsFaults(t *testing.T) {
 		{"no keys", "configure", "has no key", &acme{noAuth: true}},
 		{"no channel", "golden", "has no channel", &acme{noChannel: true}},
 		{"good configuration refused", "configure", "refuses the good configuration", &acme{refuses: true}},
+		{"wrong signature", "signature/delivered", "the genuine request is refused", &acme{hash: true}},
+		{"lets everybody in", "signature/delivered", "accepted with nothing that proves it", &acme{asks: true}},
 		{"redirect", "configure", "refusal status is 302", &acme{redirects: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -214,7 +262,7 @@ func TestSourceFindsFaults(t *testing.T) {
 				}
 			}()
 			r := newRecorder()
-			suite := &SourceSuite{Client: conn.Client, Type: "acme", Dir: "testdata/acme", Log: conn.Log, only: c.only()}
+			suite := &Source{Client: conn.Client, Type: "acme", Dir: "testdata/acme", Log: conn.Log, only: c.only()}
 			suite.Run(t.Context(), r)
 			r.wantError(t, c.path, c.text)
 		})
@@ -229,11 +277,9 @@ func TestAliasFindsKeptMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRecorder()
-	suite := &SourceSuite{Client: conn.Client, Type: "acme", Dir: "testdata/acme"}
-	suite.describe(t.Context(), r)
-	suite.load(r)
-	checkAlias(t.Context(), r, suite, source.Parse)
-	r.wantError(t, "", "memory of earlier requests")
+	suite := &Source{Client: conn.Client, Type: "acme", Dir: "testdata/acme", Parse: source.Parse, only: "alias"}
+	suite.Run(t.Context(), r)
+	r.wantError(t, "alias", "memory of earlier requests")
 	if err := conn.Close(); err != nil {
 		t.Error(err)
 	}
@@ -259,7 +305,7 @@ func TestDescribeFindsFaults(t *testing.T) {
 	}
 	for _, name := range []string{"bare", "other"} {
 		r := newRecorder()
-		(&SourceSuite{Client: conn.Client, Type: name, Dir: t.TempDir()}).Run(t.Context(), r)
+		(&Source{Client: conn.Client, Type: name, Dir: t.TempDir()}).Run(t.Context(), r)
 		if name == "other" {
 			r.wantError(t, "describe", `of type "other"`)
 			continue
@@ -313,7 +359,11 @@ func TestParseCase(t *testing.T) {
 	if err != nil || string(c.Config) != `{"a":1}` || len(c.Secrets) != 1 || !c.Fixed || c.Delivery.Header("X-Y") != "z" {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	for _, bad := range []string{"", "POST u", "POST u HTTP/1.1\nno colon\n\n", "# config: {\nPOST u HTTP/1.1\n\n"} {
+	c, err = ParseCase([]byte("# signed 2026-01-01T00:00:00Z\nPUT u HTTP/2\n\n"))
+	if err != nil || !c.Signed || c.SignedAt.Format(time.RFC3339) != "2026-01-01T00:00:00Z" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	for _, bad := range []string{"", "POST u", "# signed yesterday\nPUT u HTTP/2\n\n", "POST u HTTP/1.1\nno colon\n\n", "# config: {\nPOST u HTTP/1.1\n\n"} {
 		if c, err := ParseCase([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %+v", bad, c)
 		}
