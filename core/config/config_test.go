@@ -85,5 +85,5 @@ func fixtureEnv(name string) (string, bool) {
 }
 
 func fixtureOptions() Options {
-	return Options{Types: fixtureTypes(), Env: fixtureEnv, Version: "0.1.0"}
+	return Options{Types: fixtureTypes(), Env: fixtureEnv, Version: "0.1.0", Tests: true}
 }

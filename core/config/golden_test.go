@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 func fixture(t testing.TB, file string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for from, to := range map[string]string{"testdata/base.hcl": "base.hcl", "testdata/campaigns.csv": "campaigns.csv", file: "main.hcl"} {
+	for from, to := range map[string]string{"testdata/base.hcl": "base.hcl", "testdata/campaigns.csv": "campaigns.csv", "testdata/request.http": "request.http", file: "main.hcl"} {
 		data, err := os.ReadFile(from)
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +141,7 @@ func TestEveryCodeIsShown(t *testing.T) {
 	t.Parallel()
 	elsewhere := []diag.Code{
 		diag.FileUnreadable, diag.FileTooLarge, diag.TooDeep, diag.BadEncoding, diag.Empty, diag.ExposedSecret,
-		diag.ExpressionTooLarge, diag.PluginRejected,
+		diag.ExpressionTooLarge, diag.PluginRejected, diag.LookupNeedsRows,
 	}
 	var all strings.Builder
 	files, _ := filepath.Glob("testdata/wrong/*.golden")

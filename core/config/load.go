@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -41,6 +42,7 @@ func Load(dir string, opts Options) (*Config, diag.List) {
 	l.loadSinks(blocks["sink"])
 	l.loadLookups(blocks["lookup"])
 	l.loadPipelines(blocks["pipeline"])
+	l.loadTests(blocks["test"])
 	l.checkUse()
 	l.finish()
 	return l.cfg, l.diags
@@ -74,7 +76,7 @@ type loader struct {
 
 // The kinds of blocks at the top level.
 func topLevel() []string {
-	return []string{"patchbay", "variable", "receiver", "admin", "journal", "source", "sink", "lookup", "pipeline"}
+	return []string{"patchbay", "variable", "receiver", "admin", "journal", "source", "sink", "lookup", "pipeline", "test"}
 }
 
 // read parses all files and returns their top-level blocks by type.
@@ -91,6 +93,11 @@ func (l *loader) read() map[string][]*hclsyntax.Block {
 				"At the top level of a file there are only blocks.", diag.Suggest(name, topLevel()))
 		}
 		for _, b := range f.Blocks {
+			if strings.HasSuffix(f.SrcRange.Filename, testSuffix) && b.Type != "test" {
+				l.report(diag.UnknownBlock, b.TypeRange, "", "block "+quote(b.Type)+" in a file of tests",
+					"Files whose names end in "+testSuffix+" hold test blocks alone, and nothing that runs.")
+				continue
+			}
 			if !slices.Contains(topLevel(), b.Type) {
 				l.suggest(diag.Error, diag.UnknownBlock, b.TypeRange, "", "unknown block "+quote(b.Type),
 					"At the top level there are the blocks "+list(topLevel())+".", diag.Suggest(b.Type, topLevel()))

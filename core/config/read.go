@@ -25,6 +25,9 @@ const (
 	maxOperators = 2000 // side by side: the parser nests them
 )
 
+// testSuffix ends the names of files that hold tests alone.
+const testSuffix = ".test.hcl"
+
 // list returns the names of the directory's configuration files in order.
 func (l *loader) list() []string {
 	entries, err := os.ReadDir(l.cfg.Dir)
@@ -35,7 +38,7 @@ func (l *loader) list() []string {
 	var names []string
 	for _, e := range entries {
 		n := e.Name()
-		if e.IsDir() || strings.HasPrefix(n, ".") || !strings.HasSuffix(n, ".hcl") || strings.HasSuffix(n, ".test.hcl") {
+		if e.IsDir() || strings.HasPrefix(n, ".") || !strings.HasSuffix(n, ".hcl") || strings.HasSuffix(n, testSuffix) && !l.opts.Tests {
 			continue
 		}
 		names = append(names, n)

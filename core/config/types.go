@@ -28,6 +28,9 @@ type Options struct {
 	Env func(string) (string, bool)
 	// Vars are values of variables, stronger than PATCHBAY_VAR_name and defaults.
 	Vars map[string]string
+	// Tests asks for the test blocks, and for the files *.test.hcl that hold
+	// nothing else. Without it neither is looked at: what runs needs no tests.
+	Tests bool
 	// RequireSecrets makes a missing secret an error instead of a warning.
 	RequireSecrets bool
 	// Version is the running patchbay's, "0.1.0", which required_version must
@@ -48,6 +51,7 @@ type Config struct {
 	Sinks           []*Sink
 	Lookups         []*Lookup
 	Pipelines       []*Pipeline
+	Tests           []*Test // only if Options.Tests asks for them
 
 	// Secrets are the values to blank out wherever text leaves the process
 	// (I14), longest first.

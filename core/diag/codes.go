@@ -60,6 +60,12 @@ const (
 	PluginRejected Code = "PB2401"
 )
 
+// Codes of tests.
+const (
+	NoAssertion     Code = "PB2601"
+	LookupNeedsRows Code = "PB2602"
+)
+
 // Explain returns the paragraph that says what a code means and how to mend it.
 func Explain(code Code) (string, bool) {
 	text, ok := explanations()[code]
@@ -80,7 +86,7 @@ func explanations() map[Code]string {
 		Syntax:         "The text isn't valid HCL, so the rest of that file could not be understood. Frequent causes: a block on one line with more than one argument (give each its own line), a missing quote or brace, and a list without commas.",
 		Empty:          "The directory contains no configuration: no file whose name ends in .hcl, or no pipeline in any of them. Names that start with a dot and names ending in .test.hcl don't count.",
 
-		UnknownBlock:     "There is no block of that name in this place. At the top level there are patchbay, variable, receiver, admin, journal, source, sink, lookup and pipeline; in a pipeline the stages dedup, normalize, enrich, filter and route; in a source or sink those that its plugin describes.",
+		UnknownBlock:     "There is no block of that name in this place. At the top level there are patchbay, variable, receiver, admin, journal, source, sink, lookup, pipeline and test; in a pipeline the stages dedup, normalize, enrich, filter and route; in a source or sink those that its plugin describes.",
 		UnknownArgument:  "The block has no argument of that name, so it would have no effect. Correct the spelling or remove it.",
 		MissingArgument:  "The block needs this argument or nested block; there is no default that would be right for everyone.",
 		UnknownField:     "Events have a fixed set of fields: event_id, message_id, conversation_id, customer_id, campaign_id, account, channel, direction, event_type, event_timestamp, received_at, provider, source, delivery_status, provider_status, status_code, error_reason, recipient and sender. Everything else is under event.attributes or event.payload; columns of a lookup are under found.",
@@ -115,5 +121,8 @@ func explanations() map[Code]string {
 		SecretMisused:  "secret() takes one constant string, \"env:NAME\" or \"file:PATH\". Its result may be used whole or inside a template, but not compared, measured or transformed, and only as a plugin's argument or a sensitive variable's default.",
 		ExposedSecret:  "The file of a secret may be read by others on this machine. Restrict it to patchbay's user: chmod 600.",
 		PluginRejected: "The plugin looked at its arguments and found a problem; the text is the plugin's. Its documentation says more: patchbay docs.",
+
+		NoAssertion:     "A test that expects nothing can't fail, so it shows nothing. Write expect blocks, and in each of them what must come of the requests: sink, event, when or count, or one of filtered, duplicate, ignored, dead_letter and refused.",
+		LookupNeedsRows: "A test asks nobody outside, neither a database nor a service, so that it has the same result everywhere. The pipeline's lookup needs rows for the test: lookup \"TYPE\" \"NAME\" { rows = { KEY = { COLUMN = \"value\" } } } inside the test.",
 	}
 }

@@ -1,0 +1,4 @@
+test "delivered" {
+  given = file("request.http")
+  expect {} # ERROR PB2601
+}

@@ -1,0 +1,4 @@
+test "delivered" {
+  given = file("recorded.http") # ERROR PB2119
+  expect { count = 1 }
+}

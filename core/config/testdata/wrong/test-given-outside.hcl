@@ -1,0 +1,4 @@
+test "delivered" {
+  given = [file("../request.http")] # ERROR PB2119
+  expect { count = 1 }
+}

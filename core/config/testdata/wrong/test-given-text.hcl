@@ -1,0 +1,4 @@
+test "delivered" {
+  given = "request.http" # ERROR PB2108
+  expect { count = 1 }
+}

@@ -1,0 +1,3 @@
+test "delivered" { # ERROR PB2601
+  given = file("request.http")
+}

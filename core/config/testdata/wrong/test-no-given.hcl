@@ -1,0 +1,3 @@
+test "delivered" { # ERROR PB2103
+  expect { count = 1 }
+}
