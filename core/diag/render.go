@@ -41,8 +41,11 @@ func (l List) Text(sources map[string][]byte) string {
 
 func (d *Diagnostic) writeText(b *bufio.Writer, sources map[string][]byte) {
 	severity := "Error"
-	if d.Severity == Warning {
+	switch d.Severity {
+	case Warning:
 		severity = "Warning"
+	case Note:
+		severity = "Note"
 	}
 	fmt.Fprintf(b, "%s %s: %s\n", severity, d.Code, clean(d.Summary))
 	switch {

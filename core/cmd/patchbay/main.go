@@ -95,7 +95,9 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.validateCommand(), a.triggerCommand(), a.explainCommand(), a.eventsCommand(), a.dlqCommand(),
 		a.statusCommand(), a.accountCommand(), a.journalCommand(), a.versionCommand(),
+		a.fmtCommand(), a.completionCommand(),
 	)
+	root.SetHelpCommand(a.helpCommand())
 	return root
 }
 

@@ -1,0 +1,155 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/patchbay-io/patchbay/core/diag"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ in, want string }{
+		"empty":              {"", ""},
+		"only blanks":        {"\n\n \t\n", ""},
+		"last line":          {"a = 1", "a = 1\n"},
+		"many at the end":    {"a = 1\n\n\n", "a = 1\n"},
+		"blank at the start": {"\n\n# c\na = 1\n", "# c\na = 1\n"},
+		"alignment":          {"a=1\nbcd  =   2\n", "a   = 1\nbcd = 2\n"},
+		"indentation":        {"a {\n\t\tb = 1\nc {\n}\n}\n", "a {\n  b = 1\n  c {\n  }\n}\n"},
+		"carriage returns":   {"a = 1\r\n# c\r\nb = 2\r\n", "a = 1\n# c\nb = 2\n"},
+		"spaces at the end":  {"a = 1   \n# c \t\nb {  \n}\t\n", "a = 1\n# c\nb {\n}\n"},
+		"runs of blanks":     {"a = 1\n\n\n\nb = 2\n", "a = 1\n\nb = 2\n"},
+		"blanks in brackets": {"a {\n\n  b = [\n\n    1,\n\n    2,\n\n  ]\n\n}\n", "a {\n  b = [\n    1,\n\n    2,\n  ]\n}\n"},
+		"after a comment":    {"a { # why\n\n  b = 1\n}\n", "a { # why\n  b = 1\n}\n"},
+		"comment in block":   {"a {\n  # c\n\n\n  b = 1\n  // d \n\n}\n", "a {\n  # c\n\n  b = 1\n  // d\n}\n"},
+		"long comment":       {"/* a  \r\n   b */\na = 1\n", "/* a\n   b */\na = 1\n"},
+		"heredoc":            {"a = <<E\n x  \n\n\n y\r\nE\n\n\n\nb = 1\n", "a = <<E\n x  \n\n\n y\r\nE\n\nb = 1\n"},
+		"text":               {"a = \"x  y\\t${ b }  \"\n", "a = \"x  y\\t${b}  \"\n"},
+		"one line":           {"a \"b\"   { c=1 }\n", "a \"b\" { c = 1 }\n"},
+		"expressions":        {"a = b&&! c ||d==[1,2][0]\n", "a = b && !c || d == [1, 2][0]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, diags, err := Source([]byte(c.in), "main.hcl")
+			if err != nil || len(diags) > 0 {
+				t.Fatalf("got %v, %v", diags, err)
+			}
+			if string(got) != c.want {
+				t.Errorf("\n got %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in   string
+		code diag.Code
+	}{
+		"syntax":   {"a = \n", diag.Syntax},
+		"encoding": {"a = \"\xff\"\n", diag.BadEncoding},
+		"mark":     {"\xef\xbb\xbfa = 1\n", diag.BadEncoding},
+		"nesting":  {"a = " + strings.Repeat("[", 1_000_000), diag.TooDeep},
+		"size":     {strings.Repeat("#", 4<<20+1), diag.FileTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, diags, err := Source([]byte(c.in), "main.hcl")
+			if got != nil || err != nil || len(diags) == 0 || diags[0].Code != c.code {
+				t.Errorf("got %d bytes, %v, %v, want %s", len(got), diags, err, c.code)
+			}
+		})
+	}
+}
+
+// TestOwnFiles keeps the repository's files in the form that it asks of others.
+func TestOwnFiles(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, root := range []string{"../../examples", "../../configs"} {
+		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".hcl" {
+				return err
+			}
+			n++
+			src, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			got, diags, err := Source(src, path)
+			if err != nil || diags.HasErrors() {
+				t.Errorf("%s: got %v, %v", path, diags, err)
+			} else if !bytes.Equal(got, src) {
+				t.Errorf("%s is not formatted: patchbay fmt %s", path, path)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n < 2 {
+		t.Fatalf("got %d files, want at least those of examples", n)
+	}
+}
+
+func FuzzSource(f *testing.F) {
+	files, err := filepath.Glob("../config/testdata/*/*.hcl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("a = <<-E\n\t${x}\n  %{ if y }\n z\n%{ endif ~}\n E\n\n\n"))
+	f.Add([]byte("a { # c\n\n /* d */ b = 1 /* e\n*/ }\r\n"))
+	f.Add([]byte("a = {\n\n\"${\"b\"}\" = [ for x in y : x... ]\n\n}\n"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		once, diags, err := Source(src, "f")
+		if err != nil {
+			t.Fatalf("got %v for %q", err, src)
+		}
+		if diags.HasErrors() {
+			return
+		}
+		twice, diags, err := Source(once, "f")
+		if err != nil || diags.HasErrors() || !bytes.Equal(once, twice) {
+			t.Fatalf("not stable (%v, %v)\nsource %q\n  once %q\n twice %q", diags, err, src, once, twice)
+		}
+	})
+}
+
+// big is a configuration of about n lines.
+func big(n int) []byte {
+	var b bytes.Buffer
+	for i := 0; b.Len() == 0 || i*10 < n; i++ {
+		fmt.Fprintf(&b, "source \"twilio\" \"s%d\" {\nauth_token=secret(\"env:TOKEN_%d\")\n  path   = \"/hooks/%d\"\n}\n\n\npipeline \"p%d\" {\n from = [source.twilio.s%d]\n to=[sink.sqlite.facts] # all\n}\n", i, i, i, i, i)
+	}
+	return b.Bytes()
+}
+
+func BenchmarkSource(b *testing.B) {
+	src := big(10000)
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		if _, diags, err := Source(src, "big.hcl"); err != nil || diags.HasErrors() {
+			b.Fatal(diags, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(time.Millisecond)/float64(b.N), "fmt_ms")
+}
