@@ -74,8 +74,9 @@ bench: build ## measure on this machine; table on screen, figures in bin/bench.j
 	$(GO) run ./core/cmd/bench -patchbay $(BIN)/patchbay -out $(BIN)/bench.json
 
 .PHONY: generate
-generate: ## write the generated code again
+generate: ## write the generated code and pages again
 	cd sdk/wire && $(GO) run github.com/bufbuild/buf/cmd/buf@v1.75.0 generate
+	$(GO) test ./core/diag -run TestPage -update
 
 .PHONY: clean
 clean: ## remove what build made

@@ -23,7 +23,7 @@ func Load(dir string, opts Options) (*Config, diag.List) {
 	}
 	l := &loader{
 		opts:        opts,
-		cfg:         &Config{Dir: dir, Files: map[string][]byte{}},
+		cfg:         &Config{Dir: dir, Files: map[string][]byte{}, Ranges: map[string]hcl.Range{}},
 		broken:      map[string]bool{},
 		variables:   map[string]*variable{},
 		secretIndex: map[string]int{},

@@ -48,6 +48,10 @@ func (l *loader) single(blocks []*hclsyntax.Block, kind string) *body {
 	if first == nil {
 		return &body{l: l, syn: &hclsyntax.Body{}, context: kind}
 	}
+	l.cfg.Ranges[kind] = first.DefRange()
+	for name, a := range first.Body.Attributes {
+		l.cfg.Ranges[kind+"."+name] = a.Expr.Range()
+	}
 	return l.body(first, kind)
 }
 

@@ -53,6 +53,9 @@ type Config struct {
 	Pipelines       []*Pipeline
 	Tests           []*Test // only if Options.Tests asks for them
 
+	// Ranges maps a setting, e.g. "receiver.listen", to where it's written, and
+	// "receiver" to its block's header. What isn't written isn't there.
+	Ranges map[string]hcl.Range
 	// Secrets are the values to blank out wherever text leaves the process
 	// (I14), longest first.
 	Secrets []string

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/diag"
+	"github.com/patchbay-io/patchbay/core/lint"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/auth"
@@ -72,6 +73,7 @@ func (e *Engine) checkSource(ctx context.Context, c *config.Source) diag.List {
 		if _, err := auth.Compile(resp.Auth); err != nil {
 			return fmt.Errorf("its authentication scheme cannot be used: %w", err)
 		}
+		out = append(out, lint.Authentication(e.cfg, c, resp.Auth)...)
 		return nil
 	})
 	return e.withError(out, c.Context(), c.Ranges, err)

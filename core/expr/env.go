@@ -45,7 +45,9 @@ func (r *Row) get(column string) (string, bool) {
 
 // Bool is a compiled condition.
 type Bool struct {
-	eval func(*Env) bool
+	eval     func(*Env) bool
+	uses     []Use
+	constant bool
 }
 
 // Eval reports whether the condition holds; null does not hold.
@@ -54,6 +56,7 @@ func (b *Bool) Eval(env *Env) bool { return b.eval(env) }
 // String is a compiled text.
 type String struct {
 	eval func(*Env) (string, bool)
+	uses []Use
 }
 
 // Eval returns the text; false means null.

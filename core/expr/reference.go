@@ -81,6 +81,7 @@ func (c *compiler) event(t hcl.Traversal, rng hcl.Range) node {
 	case !ok:
 		return c.bad(t[1].SourceRange(), diag.UnknownField, "event needs a field", "Write event.NAME, for instance event.event_type.")
 	case name == "payload":
+		c.use("payload", rng)
 		return c.payload(t[2:], rng)
 	case name == "attributes" || name == "metadata":
 		return c.attribute(name, t[2:], rng)
@@ -91,6 +92,7 @@ func (c *compiler) event(t hcl.Traversal, rng hcl.Range) node {
 			fmt.Sprintf("Canonical events have no field %q.", name),
 			diag.Suggest(name, append(Fields(), "attributes", "metadata", "payload")))
 	}
+	c.use(name, rng)
 	if len(t) > 2 {
 		return c.bad(nameRange(t[2]), diag.UnknownField, fmt.Sprintf("event.%s has no parts", name),
 			"It is a single value. Provider extras are under event.attributes, the provider's own data under event.payload.")
@@ -157,6 +159,7 @@ func (c *compiler) attribute(root string, steps hcl.Traversal, rng hcl.Range) no
 		return c.bad(steps[len(steps)-1].SourceRange(), diag.UnknownField, "attributes have one name and no parts",
 			`Write event.attributes.NAME, or event.attributes["a.name"] if the name has other characters than letters, digits, _ and -.`)
 	}
+	c.use(AttributePrefix+name, rng)
 	return node{kind: kindString, rng: rng, str: func(e *Env) (string, bool) { return e.Event.Attributes.Get(name) }}
 }
 

@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 
+	"github.com/patchbay-io/patchbay/core/diag"
 	"github.com/patchbay-io/patchbay/core/engine"
+	"github.com/patchbay-io/patchbay/core/lint"
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 )
 
@@ -20,16 +23,14 @@ once, which loses nothing either. Logs go to stderr.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			engine.LimitMemory()
 			log, setMask := a.logger()
-			e, _, diags, err := a.prepare(cmd.Context(), dirArg(args), &s, true, log, setMask)
+			e, cfg, diags, err := a.prepare(cmd.Context(), dirArg(args), &s, true, log, setMask)
 			if err != nil {
 				return err
 			}
 			if e == nil {
 				return &problem{exit: exitInvalid, code: "configuration", err: errors.New("the configuration has errors; nothing was started"), diags: diags}
 			}
-			for i := range diags {
-				log.Warn().Str("code", string(diags[i].Code)).Msg(diags[i].Error())
-			}
+			logFindings(log, lint.Silence(cfg.Files, append(diags, lint.Check(cfg)...), false))
 			if err := e.Run(cmd.Context()); err != nil {
 				return err
 			}
@@ -40,4 +41,14 @@ once, which loses nothing either. Logs go to stderr.`,
 	}
 	s.flags(cmd)
 	return cmd
+}
+
+// logFindings logs what a configuration that starts nevertheless does not
+// guarantee. Notes are for validate.
+func logFindings(log zerolog.Logger, diags diag.List) {
+	for i := range diags {
+		if diags[i].Severity != diag.Note {
+			log.Warn().Str("code", string(diags[i].Code)).Msg(diags[i].Error())
+		}
+	}
 }

@@ -1,0 +1,24 @@
+source "twilio" "support" {
+  auth_token = secret("env:TOKEN")
+}
+
+sink "sqlite" "facts" {
+  path = "events.db"
+}
+
+lookup "csv" "campaigns" {
+  file = "campaigns.csv"
+}
+
+pipeline "messaging" {
+  from = [source.twilio.support]
+  dedup { window = "168h" }
+  normalize {}
+  enrich "campaign" {
+    lookup = lookup.csv.campaigns
+    key    = event.campaign_id
+    set    = { customer_id = found.tier, region = found.tier }
+  }
+  filter { when = event.customer_id != null && event.attributes.region == "eu" && event.event_type != "queued" }
+  to = [sink.sqlite.facts]
+}

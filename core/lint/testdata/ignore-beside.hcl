@@ -1,0 +1,20 @@
+admin {
+  listen = ":9090" # patchbay:ignore PB2508 the firewall lets nobody else in
+}
+receiver {
+  listen = ":8080" // patchbay:ignore PB2508 another code
+}
+source "twilio" "support" {
+  auth_token = secret("env:TOKEN")
+}
+
+sink "sqlite" "facts" {
+  path = "events.db"
+}
+
+pipeline "messaging" {
+  from = [source.twilio.support]
+  dedup { window = "168h" }
+  normalize {}
+  to = [sink.sqlite.facts]
+}

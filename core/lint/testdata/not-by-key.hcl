@@ -1,0 +1,18 @@
+source "twilio" "support" {
+  auth_token = secret("env:TOKEN")
+}
+
+sink "sqlite" "facts" {
+  path = "events.db"
+}
+
+sink "kafka" "stream" {
+  topic = "events"
+}
+
+pipeline "messaging" {
+  from = [source.twilio.support]
+  dedup { window = "168h" }
+  normalize {}
+  to = [sink.sqlite.facts, sink.kafka.stream]
+}

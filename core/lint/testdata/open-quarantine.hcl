@@ -1,0 +1,15 @@
+source "twilio" "support" {
+  auth_token = secret("env:TOKEN")
+  on_auth_failure = "quarantine"
+}
+
+sink "sqlite" "facts" {
+  path = "events.db"
+}
+
+pipeline "messaging" {
+  from = [source.twilio.support]
+  dedup { window = "168h" }
+  normalize {}
+  to = [sink.sqlite.facts]
+}

@@ -1,0 +1,17 @@
+receiver {
+  public_url = "http://hooks.example.com"
+}
+source "twilio" "support" {
+  auth_token = secret("env:TOKEN")
+}
+
+sink "sqlite" "facts" {
+  path = "events.db"
+}
+
+pipeline "messaging" {
+  from = [source.twilio.support]
+  dedup { window = "168h" }
+  normalize {}
+  to = [sink.sqlite.facts]
+}

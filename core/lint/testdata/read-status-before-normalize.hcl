@@ -1,0 +1,22 @@
+source "twilio" "support" {
+  auth_token = secret("env:TOKEN")
+}
+
+sink "sqlite" "facts" {
+  path = "events.db"
+}
+
+sink "kafka" "stream" {
+  topic = "events"
+}
+
+pipeline "messaging" {
+  from = [source.twilio.support]
+  dedup { window = "168h" }
+  route "problems" {
+    when = event.delivery_status == "failed"
+    to   = [sink.kafka.stream]
+  }
+  normalize {}
+  to = [sink.sqlite.facts]
+}
