@@ -3,7 +3,6 @@ package expr
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -294,15 +293,16 @@ func (c *compiler) template(e *hclsyntax.TemplateExpr) node {
 		fs[i] = parts[i].text()
 	}
 	return fold(node{kind: kindString, rng: e.SrcRange, str: func(env *Env) (string, bool) {
-		var b strings.Builder
+		var short [128]byte // most results are no longer: one allocation, for the result
+		b := short[:0]
 		for _, f := range fs {
 			s, ok := f(env)
 			if !ok {
 				return "", false
 			}
-			b.WriteString(s)
+			b = append(b, s...)
 		}
-		return b.String(), true
+		return string(b), true
 	}}, parts...)
 }
 
