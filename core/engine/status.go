@@ -138,7 +138,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	type key struct{ scope, name, source, outcome string }
 	sums := map[key]float64{}
 	for _, c := range g.e.journal.Ledger() {
-		sums[key{c.Scope.String(), c.Name, c.Source, c.Outcome.String()}] += float64(c.N)
+		source := c.Source
+		if c.Scope == journal.ScopeRaw {
+			source = "" // refusals' reasons are in patchbay_refusals_total
+		}
+		sums[key{c.Scope.String(), c.Name, source, c.Outcome.String()}] += float64(c.N)
 	}
 	for k, n := range sums {
 		gauge(ledgerTotal, n, k.scope, k.name, k.source, k.outcome)

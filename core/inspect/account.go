@@ -28,7 +28,9 @@ type SourceAccount struct {
 	Stored      int64  `json:"stored"`
 	Refused     int64  `json:"refused"`
 	Quarantined int64  `json:"quarantined"`
-	Problem     string `json:"problem,omitempty"`
+	// RefusedFor says why requests were refused: a word and how many.
+	RefusedFor map[string]int64 `json:"refused_for,omitempty"`
+	Problem    string           `json:"problem,omitempty"`
 }
 
 // LaneAccount counts what became of a source's requests in a pipeline: stored =
@@ -168,6 +170,12 @@ func (c *accountant) count(n journal.Count) {
 	switch n.Scope {
 	case journal.ScopeRaw:
 		a := c.source(n.Name)
+		if n.Outcome == journal.Refused && n.Source != "" {
+			if a.RefusedFor == nil {
+				a.RefusedFor = map[string]int64{}
+			}
+			a.RefusedFor[n.Source] += n.N
+		}
 		column = map[journal.Outcome]*int64{
 			journal.Stored: &a.Stored, journal.Refused: &a.Refused, journal.Quarantined: &a.Quarantined,
 		}[n.Outcome]

@@ -34,6 +34,33 @@ func TestAccount(t *testing.T) { // I3
 	}
 }
 
+// Refused requests are told by reason; those that a store of an earlier version
+// counted have none.
+func TestAccountRefused(t *testing.T) { // I3
+	t.Parallel()
+	w := full(t)
+	w.commit(func(tx *journal.Tx) {
+		row := journal.Row{Scope: journal.ScopeRaw, Name: source, Outcome: journal.Refused}
+		tx.Count(row, 2)
+		row.Source = "bad_signature"
+		tx.Count(row, 5)
+		row.Source = "address_not_allowed"
+		tx.Count(row, 3)
+	})
+	a := mustAccount(t, w)
+	s := a.Sources[0]
+	if !a.Balanced || s.Refused != 10 || s.RefusedFor["bad_signature"] != 5 || s.RefusedFor["address_not_allowed"] != 3 || len(s.RefusedFor) != 2 {
+		t.Errorf("got %+v, balanced %t, want 10 refused, 8 of them with a reason", s, a.Balanced)
+	}
+	var b bytes.Buffer
+	if err := a.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	if want := "  refused for address_not_allowed 3, bad_signature 5\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("got\n%s\nwant %q in it", b.String(), want)
+	}
+}
+
 func TestAccountEmpty(t *testing.T) {
 	t.Parallel()
 	a := mustAccount(t, newWorld(t))

@@ -273,6 +273,13 @@ func (a *Account) WriteText(w io.Writer) error {
 	p.printf("%-28s %10s %10s %12s\n", "SOURCE", "stored", "refused", "quarantined")
 	for _, s := range a.Sources {
 		p.printf("%-28s %10d %10d %12d\n", clean(s.Source), s.Stored, s.Refused, s.Quarantined)
+		if len(s.RefusedFor) > 0 {
+			var why []string
+			for _, word := range slices.Sorted(maps.Keys(s.RefusedFor)) {
+				why = append(why, fmt.Sprintf("%s %d", clean(word), s.RefusedFor[word]))
+			}
+			p.printf("  refused for %s\n", strings.Join(why, ", "))
+		}
 	}
 	p.printf("\n%-28s %10s %10s %10s %10s %10s %10s %10s %10s\n", "PIPELINE, SOURCE", "parsed", "backlog", "staged", "duplicate",
 		"filtered", "ignored", "dead", "replayed")

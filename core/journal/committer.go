@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -63,9 +62,6 @@ func (j *Journal) submit(o *op) error {
 	return o.err
 }
 
-// diskCheckEvery is how often the committer looks at the free space.
-const diskCheckEvery = time.Second
-
 // run is the committer: it takes everything that waits, makes it durable with
 // one sync, publishes the new tails and answers.
 func (j *Journal) run() {
@@ -73,7 +69,6 @@ func (j *Journal) run() {
 	q := &j.queue
 	var spare []*op
 	g := newGroup(j)
-	checked := time.Now()
 	for {
 		q.mu.Lock()
 		for len(q.waiting) == 0 && !q.closed {
@@ -81,6 +76,9 @@ func (j *Journal) run() {
 		}
 		if len(q.waiting) == 0 {
 			q.mu.Unlock()
+			if j.tallied() {
+				g.commit(nil)
+			}
 			return
 		}
 		ops := q.waiting
@@ -90,10 +88,6 @@ func (j *Journal) run() {
 		g.commit(ops)
 		clear(ops)
 		spare = ops
-		if now := time.Now(); now.Sub(checked) > diskCheckEvery {
-			checked = now
-			j.checkDisk()
-		}
 	}
 }
 
@@ -140,6 +134,7 @@ func (g *group) commit(ops []*op) {
 	for _, l := range g.logs {
 		g.flush(b, l)
 	}
+	g.takeTally()
 	g.addLedger(b)
 	opt := pebble.NoSync
 	if sync && syncEnabled {

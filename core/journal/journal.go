@@ -54,6 +54,10 @@ type Options struct {
 	// MinFree is the free disk space in bytes below which Append is refused, so
 	// that what is stored can still be delivered and compacted. 0 means 256 MiB.
 	MinFree uint64
+	// MaxDisk is how large the store may become, in bytes; 0 means as large as
+	// the disk allows. Append is refused from nine tenths of it on, until eight
+	// are left: what was accepted needs room as well.
+	MaxDisk uint64
 	// ReadOnly opens an existing store for inspection.
 	ReadOnly bool
 	Now      func() time.Time
@@ -67,8 +71,8 @@ type Journal struct {
 	storeID string
 	hashKey [16]byte
 	deadSeq atomic.Uint64
-	full    atomic.Bool
 	failed  atomic.Bool
+	disk    disk
 
 	mu      sync.Mutex // guards what follows; taken after no other lock
 	logs    map[logName]*Log
@@ -78,8 +82,12 @@ type Journal struct {
 	ledgerMu sync.Mutex
 	ledger   map[Row]int64
 
-	queue  committer
-	alarms alarms
+	tallyMu sync.Mutex
+	tally   map[Row]int64 // counted with the next group
+
+	queue            committer
+	unwatch, watched chan struct{}
+	alarms           alarms
 }
 
 // Kind tells raw logs from staged ones.
@@ -114,7 +122,8 @@ type logName struct {
 // process can have it open (ErrLocked).
 func Open(o Options) (*Journal, error) {
 	o = withDefaults(o)
-	j := &Journal{opts: o, logs: map[logName]*Log{}, cursors: map[string]Cursor{}, ledger: map[Row]int64{}}
+	j := &Journal{opts: o, logs: map[logName]*Log{}, cursors: map[string]Cursor{}, ledger: map[Row]int64{}, tally: map[Row]int64{}}
+	j.unwatch, j.watched = make(chan struct{}), make(chan struct{})
 	if !o.ReadOnly {
 		if err := makeDir(o.FS, o.Dir); err != nil {
 			return nil, err
@@ -148,11 +157,14 @@ func Open(o Options) (*Journal, error) {
 		return nil, errors.Join(err, j.closeStore())
 	}
 	j.queue.init()
+	j.disk.size = func() uint64 { return j.db.Metrics().DiskSpaceUsage() }
 	if !o.ReadOnly {
 		j.checkDisk()
 		go j.run()
+		go j.watch()
 	} else {
 		close(j.queue.done)
+		close(j.watched)
 	}
 	return j, nil
 }
@@ -429,6 +441,8 @@ func (j *Journal) Close() error {
 	if !j.queue.close() {
 		return nil
 	}
+	close(j.unwatch)
+	<-j.watched
 	<-j.queue.done
 	return j.closeStore()
 }
@@ -441,19 +455,6 @@ func (j *Journal) closeStore() error {
 	}
 	return nil
 }
-
-// checkDisk refreshes what Full reports.
-func (j *Journal) checkDisk() {
-	u, err := j.opts.FS.GetDiskUsage(j.opts.Dir)
-	if err != nil {
-		return // a file system that cannot tell does not stop anybody
-	}
-	j.full.Store(u.AvailBytes < j.opts.MinFree)
-}
-
-// Full reports whether free disk space is below Options.MinFree. Append is
-// refused with ErrFull then, while delivery goes on.
-func (j *Journal) Full() bool { return j.full.Load() }
 
 // Metrics are a few figures about the store.
 type Metrics struct {

@@ -15,7 +15,7 @@ type Outcome uint8
 // Discarded (I3).
 const (
 	Stored        Outcome = iota + 1 // raw: a request is in the journal
-	Refused                          // raw: not authenticated, nothing stored
+	Refused                          // raw: not let in, nothing stored
 	Quarantined                      // raw: stored although not authenticated
 	Staged                           // pipeline: waits for its sinks
 	Duplicate                        // pipeline: names an earlier event
@@ -49,7 +49,7 @@ type Scope uint8
 
 // The scopes.
 const (
-	ScopeRaw      Scope = iota + 1 // Name is a source
+	ScopeRaw      Scope = iota + 1 // Name is a source; Source is empty, but see Row
 	ScopePipeline                  // Name is a pipeline, Source one of its sources
 	ScopeSink                      // Name is a sink, Source the pipeline
 )
@@ -64,7 +64,8 @@ func (s Scope) String() string {
 	return fmt.Sprintf("scope(%d)", uint8(s))
 }
 
-// Row identifies one count. Day is the UTC day of the event's own time, in days
+// Row identifies one count. Source is what Scope says; in the rows of refused
+// requests it is a word for why they were refused. Day is the UTC day of the event's own time, in days
 // since the epoch, 0 where it is unknown or absurd; Channel and Type are the
 // numbers of the canonical words, 0 for requests.
 type Row struct {

@@ -12,44 +12,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-// diskFS is a file system whose free space the test decides.
-type diskFS struct {
-	vfs.FS
-	free atomic.Uint64
-}
-
-func (fs *diskFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
-	return vfs.DiskUsage{AvailBytes: fs.free.Load(), TotalBytes: 1 << 40}, nil
-}
-
-// TestFull proves I12 at the disk's limit (F07): appends are refused, steps go
-// on, and the refusal ends when there is room again, without any other traffic.
-func TestFull(t *testing.T) {
-	t.Parallel()
-	fs := &diskFS{FS: vfs.NewMem()}
-	fs.free.Store(1 << 20)
-	o := memOptions(fs)
-	o.MinFree = 2 << 20
-	j := open(t, o)
-	defer j.Close()
-	l := mustLog(t, j, Raw, "x")
-	if _, err := l.Append([]byte("a")); !errors.Is(err, ErrFull) {
-		t.Errorf("append on a full disk: got %v, want %v", err, ErrFull)
-	}
-	tx := j.Begin()
-	tx.SetCursor("sink/p/k", Cursor{Offset: 3})
-	if err := tx.Commit(Durable); err != nil {
-		t.Errorf("step on a full disk: %v", err)
-	}
-	if !j.Full() {
-		t.Error("Full: got false")
-	}
-	fs.free.Store(1 << 30)
-	if off, err := l.Append([]byte("b")); err != nil || off != 0 {
-		t.Errorf("append once there is room: offset %d, %v", off, err)
-	}
-}
-
 // TestLocked opens one directory twice (F31).
 func TestLocked(t *testing.T) {
 	t.Parallel()

@@ -158,16 +158,13 @@ func (l *Log) Number() uint32 { return l.id }
 // Tail is the offset after the last entry that is on stable storage.
 func (l *Log) Tail() uint64 { return l.tail.Load() }
 
-// Append stores one entry and returns its offset once it is on stable storage
-// (I1) and counts it
-// in the ledger. The body must not change before Append returns. ErrFull means that the disk is nearly
-// full, ErrClosed that the journal is closing: nothing was stored.
+// Append stores one entry, counts it in the ledger and returns its offset once
+// it is on stable storage (I1). The body must not change before Append returns.
+// ErrFull means that there is no room (Shortage says why), ErrClosed that the
+// journal is closing: nothing was stored.
 func (l *Log) Append(body []byte) (uint64, error) {
-	if l.j.full.Load() {
-		l.j.checkDisk() // nothing else looks while all appends are refused
-		if l.j.full.Load() {
-			return 0, ErrFull
-		}
+	if l.j.Full() {
+		return 0, ErrFull
 	}
 	o := opPool.Get().(*op)
 	o.log, o.entry, o.tx, o.err = l, Entry{Body: body}, nil, nil
@@ -405,6 +402,13 @@ func (l *Log) Trim(offset uint64, cutoff time.Time) (uint64, error) {
 		return 0, err
 	}
 	l.forget(keep)
+	if l.j.Full() {
+		// While nothing is accepted little is written: the removal would stay in
+		// the memtable, and the disk full, for long.
+		if _, err := l.j.db.AsyncFlush(); err != nil {
+			return keep, fmt.Errorf("journal: trim log %q: flush: %w", l.name, err)
+		}
+	}
 	return keep, nil
 }
 
