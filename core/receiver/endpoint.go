@@ -4,15 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sort"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/sdk/auth"
 	"github.com/patchbay-io/patchbay/sdk/wire"
+	"golang.org/x/time/rate"
 )
 
 // Config is one source's place on the receiver.
@@ -24,6 +25,16 @@ type Config struct {
 	// Quarantine stores requests that fail authentication, marked as such,
 	// instead of refusing them.
 	Quarantine bool
+	// Allow are the addresses from which requests are taken at all; empty means
+	// any. It is an extra to authentication, never instead.
+	Allow []netip.Prefix
+	// Proxies are believed about the address that Allow is held against.
+	Proxies Proxies
+	// ClientCertificate wants a certificate that the listener has verified.
+	ClientCertificate bool
+	// MaxRate is how many requests a second are stored, with as many at once;
+	// zero means any.
+	MaxRate int
 	// Auth is nil while the source's plugin has not been configured: requests
 	// are then answered as under pressure.
 	Auth     *wire.Auth
@@ -41,10 +52,13 @@ type endpoint struct {
 	success    answer
 	refusal    answer
 	pressure   answer
+	tooMany    answer
 	handshakes []handshake
 	secret     map[string]bool // headers that are never stored
-	refused    atomic.Int64    // since the ledger was last told
-	metrics    endpointMetrics
+	// The requests of the provider, and those of strangers that quarantine
+	// keeps, have a rate each: strangers cannot use up the provider's.
+	genuine, others *rate.Limiter
+	metrics         endpointMetrics
 }
 
 type answer struct {
@@ -92,7 +106,11 @@ func newEndpoint(c Config, m *metrics) (*endpoint, error) {
 		success:  newAnswer(w.Success, http.StatusOK, 0),
 		refusal:  newAnswer(w.Refusal, http.StatusUnauthorized, 0),
 		pressure: newAnswer(w.Pressure, http.StatusServiceUnavailable, time.Second),
+		tooMany:  newAnswer(w.Pressure, http.StatusTooManyRequests, time.Second),
 		metrics:  m.endpoint(c.Source),
+	}
+	if c.MaxRate > 0 {
+		e.genuine, e.others = rate.NewLimiter(rate.Limit(c.MaxRate), c.MaxRate), rate.NewLimiter(rate.Limit(c.MaxRate), c.MaxRate)
 	}
 	for _, method := range w.Methods {
 		e.methods[method] = true
@@ -112,6 +130,38 @@ func newEndpoint(c Config, m *metrics) (*endpoint, error) {
 		e.handshakes = append(e.handshakes, hs)
 	}
 	return e, nil
+}
+
+// Why a request is refused before, or beside, its authentication. The words label
+// metrics and rows of the ledger.
+const (
+	addressNotAllowed = "address_not_allowed"
+	addressUnknown    = "address_unknown"
+	noCertificate     = "no_client_certificate"
+	badHandshake      = "bad_handshake"
+)
+
+// admit says why a request is refused whatever it contains; empty means that it
+// is not.
+func (e *endpoint) admit(from *origin, req *http.Request) string {
+	switch {
+	case len(e.Allow) > 0 && !from.addr.IsValid():
+		return addressUnknown
+	case len(e.Allow) > 0 && !among(e.Allow, from.addr):
+		return addressNotAllowed
+	case e.ClientCertificate && (req.TLS == nil || len(req.TLS.VerifiedChains) == 0):
+		return noCertificate
+	}
+	return ""
+}
+
+// limit reports whether a request may be stored now.
+func (e *endpoint) limit(genuine bool, now time.Time) bool {
+	l := e.genuine
+	if !genuine {
+		l = e.others
+	}
+	return l == nil || l.AllowN(now, 1)
 }
 
 func newAnswer(w *wire.Answer, status int, retry time.Duration) answer {

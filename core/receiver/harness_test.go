@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -155,4 +156,18 @@ func (b *bed) stored() (out []sdk.Delivery) {
 		out = append(out, d)
 	}
 	return out
+}
+
+// wantRefused holds the ledger's refused requests, by reason, against want.
+func (b *bed) wantRefused(want map[string]int64) {
+	b.t.Helper()
+	got := map[string]int64{}
+	for _, c := range b.j.Ledger() {
+		if c.Outcome == journal.Refused {
+			got[c.Source] = c.N
+		}
+	}
+	if !maps.Equal(got, want) {
+		b.t.Errorf("refused: got %v, want %v", got, want)
+	}
 }

@@ -13,6 +13,9 @@ type metrics struct {
 	refusals *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
 	unknown  prometheus.Counter
+	// unclear counts what trusted proxies wrote and nobody understands.
+	unclear    prometheus.Counter
+	handshakes prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,7 +24,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "patchbay_requests_total", Help: "Requests by source and outcome.",
 		}, []string{"source", "outcome"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "patchbay_refusals_total", Help: "Requests that failed authentication, by reason.",
+			Name: "patchbay_refusals_total", Help: "Requests that were refused, by reason.",
 		}, []string{"source", "reason"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "patchbay_acknowledge_seconds", Help: "From the request's headers to its answer, sync included.",
@@ -30,9 +33,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		unknown: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "patchbay_unknown_path_total", Help: "Requests to a path that no source has.",
 		}),
+		unclear: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "patchbay_forwarded_unclear_total", Help: "Requests whose trusted proxy did not say for whom it speaks in a way that can be understood.",
+		}),
+		handshakes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "patchbay_tls_handshake_failures_total", Help: "Connections that ended before TLS was agreed on.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.refusals, m.latency, m.unknown)
+		reg.MustRegister(m.requests, m.refusals, m.latency, m.unknown, m.unclear, m.handshakes)
 	}
 	return m
 }
@@ -52,7 +61,7 @@ func (m *metrics) endpoint(source string) endpointMetrics {
 		m: m, source: source, outcomes: map[string]prometheus.Counter{}, latency: m.latency.WithLabelValues(source),
 		mu: new(sync.Mutex), reasons: map[string]prometheus.Counter{},
 	}
-	for _, o := range []string{"stored", "quarantined", "refused", "invalid", "pressure", "handshake"} {
+	for _, o := range []string{"stored", "quarantined", "refused", "invalid", "pressure", "limited", "handshake"} {
 		e.outcomes[o] = m.requests.WithLabelValues(source, o)
 	}
 	return e

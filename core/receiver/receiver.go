@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"runtime"
 	"slices"
@@ -21,7 +19,6 @@ import (
 	"github.com/patchbay-io/patchbay/sdk/auth"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"golang.org/x/net/netutil"
 )
 
 // Options configure a Receiver. Zero limits take the defaults in brackets.
@@ -37,9 +34,12 @@ type Options struct {
 	MaxHeaderBytes int           // [32 KiB]
 	HeaderTimeout  time.Duration // [5 s]
 	BodyTimeout    time.Duration // whole request [15 s]
+	MinBodyRate    int64         // bytes a second, for bodies that do not come at once [8 KiB]
+	BodyGrace      time.Duration // how long they may take beside that [3 s]
 	IdleTimeout    time.Duration // [60 s]
 	WriteTimeout   time.Duration // [10 s] beyond BodyTimeout
-	TLS            *tls.Config
+	// TLS makes the listener speak TLS; nil means plain HTTP.
+	TLS *tls.Config
 }
 
 // Receiver is the HTTP side of core. It is safe for concurrent use.
@@ -65,6 +65,10 @@ func New(o Options) *Receiver {
 	def(&o.BodyTimeout, 15*time.Second)
 	def(&o.IdleTimeout, time.Minute)
 	def(&o.WriteTimeout, 10*time.Second)
+	def(&o.BodyGrace, 3*time.Second)
+	if o.MinBodyRate == 0 {
+		o.MinBodyRate = 8 << 10
+	}
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = 64 << 20
 	}
@@ -97,8 +101,7 @@ func (r *Receiver) SetEndpoints(cs []Config) error {
 		}
 		next[c.Path] = e
 	}
-	old := r.endpoints.Swap(&next)
-	r.flushRefused(*old)
+	r.endpoints.Store(&next)
 	return nil
 }
 
@@ -113,101 +116,6 @@ func (r *Receiver) Busy() bool { return r.active.Load() >= r.busyAt }
 // maxHeaderLines bounds how many header lines a request may have.
 const maxHeaderLines = 100
 
-// Run serves l until ctx ends, then lets requests in hand finish within grace.
-func (r *Receiver) Run(ctx context.Context, l net.Listener, grace time.Duration) error {
-	l = netutil.LimitListener(l, r.opts.MaxConnections)
-	if r.opts.TLS != nil {
-		l = tls.NewListener(l, r.opts.TLS)
-	}
-	srv := &http.Server{
-		Handler: r, ReadHeaderTimeout: r.opts.HeaderTimeout, ReadTimeout: r.opts.BodyTimeout,
-		WriteTimeout: r.opts.BodyTimeout + r.opts.WriteTimeout, IdleTimeout: r.opts.IdleTimeout,
-		MaxHeaderBytes: r.opts.MaxHeaderBytes, ErrorLog: nil,
-	}
-	flushed := make(chan struct{})
-	flushCtx, stopFlush := context.WithCancel(context.Background())
-	go func() {
-		defer close(flushed)
-		r.countRefused(flushCtx)
-	}()
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(l) }()
-	var err error
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		r.draining.Store(true)
-		graceCtx, cancel := context.WithTimeout(context.Background(), grace)
-		err = srv.Shutdown(graceCtx)
-		cancel()
-		if err != nil {
-			_ = srv.Close()
-		}
-		<-done
-	}
-	stopFlush()
-	<-flushed
-	if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("receiver: serve: %w", err)
-	}
-	return nil
-}
-
-// countRefused tells the ledger about refused requests, which store nothing by
-// themselves, a second late at most.
-func (r *Receiver) countRefused(ctx context.Context) {
-	t := time.NewTicker(time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			r.flushRefused(*r.endpoints.Load())
-		case <-ctx.Done():
-			r.flushRefused(*r.endpoints.Load())
-			return
-		}
-	}
-}
-
-func (r *Receiver) flushRefused(es map[string]*endpoint) {
-	tx := r.opts.Journal.Begin()
-	n := 0
-	for _, e := range es {
-		if c := e.refused.Swap(0); c > 0 {
-			tx.Count(journal.Row{Scope: journal.ScopeRaw, Name: e.Source, Outcome: journal.Refused}, c)
-			n++
-		}
-	}
-	if n == 0 {
-		tx.Discard()
-		return
-	}
-	if err := tx.Commit(journal.Lazy); err != nil && !errors.Is(err, journal.ErrClosed) {
-		r.opts.Log.Warn().Err(err).Msg("refused requests could not be counted")
-	}
-}
-
-// buffers holds what one request needs while it is handled.
-type buffers struct {
-	body    []byte
-	wire    []byte
-	headers []sdk.HeaderField
-}
-
-var bufferPool = sync.Pool{New: func() any { return &buffers{body: make([]byte, 0, 4<<10), wire: make([]byte, 0, 8<<10)} }}
-
-// keepBuffer is the largest buffer that goes back to the pool.
-const keepBuffer = 256 << 10
-
-func (b *buffers) release() {
-	if cap(b.body) > keepBuffer || cap(b.wire) > keepBuffer {
-		return
-	}
-	clear(b.headers)
-	b.body, b.wire, b.headers = b.body[:0], b.wire[:0], b.headers[:0]
-	bufferPool.Put(b)
-}
-
 // ServeHTTP implements http.Handler.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	e := (*r.endpoints.Load())[req.URL.Path]
@@ -217,6 +125,15 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	began := time.Now()
+	from := e.Proxies.origin(req.RemoteAddr, req.Header)
+	if from.unclear {
+		r.metrics.unclear.Inc()
+	}
+	if why := e.admit(&from, req); why != "" {
+		dismiss(w)
+		r.refuse(w, e, why, answer{status: http.StatusForbidden})
+		return
+	}
 	if status := r.check(e, req); status != 0 {
 		e.metrics.count(outcomeOf(status))
 		if status == http.StatusServiceUnavailable {
@@ -234,15 +151,22 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		held += n
 		return r.inFlight.Add(n) <= r.opts.MaxInFlight
 	}
-	if err := readBody(b, w, req, e.MaxBody, reserve); err != nil {
+	if err := r.readBody(b, w, req, e.MaxBody, reserve); err != nil {
 		r.bodyError(w, e, err)
 		return
 	}
 	// From here on nothing waits for the client.
 	r.active.Add(1)
 	defer r.active.Add(-1)
-	r.handle(w, req, e, b)
+	r.handle(w, req, e, b, from.text)
 	e.metrics.latency.Observe(time.Since(began).Seconds())
+}
+
+// dismiss ends a stranger's connection with the answer. Without a deadline the
+// server would wait for the rest of the body.
+func dismiss(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // a connection without deadlines is a test's
 }
 
 // check refuses what needs no body to be refused. 0 means go on.
@@ -257,8 +181,8 @@ func (r *Receiver) check(e *endpoint, req *http.Request) int {
 	case headerLines(req.Header) > maxHeaderLines:
 		return http.StatusRequestHeaderFieldsTooLarge
 	case len(req.Header["Content-Encoding"]) > 0 && req.Header.Get("Content-Encoding") != "identity":
-		// No provider that we serve compresses; refusing unread is the safest
-		// answer to a compressed bomb.
+		// No provider that is documented compresses what it sends; refusing unread
+		// is the safest answer to a compressed bomb.
 		return http.StatusUnsupportedMediaType
 	case !utf8.ValidString(req.URL.RawQuery):
 		return http.StatusBadRequest
@@ -285,71 +209,8 @@ func (e *endpoint) shakes(method string) bool {
 	return slices.ContainsFunc(e.handshakes, func(h handshake) bool { return h.method == method })
 }
 
-var (
-	errTooLarge = errors.New("receiver: body too large")
-	errPressure = errors.New("receiver: too much in hand")
-)
-
-// bodyStep is how much of a body is made room for unseen: memory is reserved as
-// bytes arrive, so that neither a length that is only announced nor a body
-// without one gets past the limit, or keeps others out (I12).
-const bodyStep = 64 << 10
-
-func readBody(b *buffers, w http.ResponseWriter, req *http.Request, limit int64, reserve func(int64) bool) error {
-	src, room := req.Body, min(req.ContentLength+1, bodyStep)
-	if req.ContentLength < 0 {
-		src, room = http.MaxBytesReader(w, req.Body, limit), 4<<10
-	}
-	if !reserve(room) {
-		return errPressure
-	}
-	body := b.body[:0]
-	for {
-		if int64(len(body)) == room {
-			if !reserve(room) {
-				return errPressure
-			}
-			room *= 2
-		}
-		if int64(cap(body)) < room {
-			body = slices.Grow(body, int(room)-len(body))
-		}
-		n, err := src.Read(body[len(body):room])
-		body = body[:len(body)+n]
-		if err == io.EOF {
-			b.body = body
-			return nil
-		}
-		if err != nil {
-			b.body = body[:0]
-			var tooLarge *http.MaxBytesError
-			if errors.As(err, &tooLarge) {
-				return errTooLarge
-			}
-			return err
-		}
-	}
-}
-
-func (r *Receiver) bodyError(w http.ResponseWriter, e *endpoint, err error) {
-	w.Header().Set("Connection", "close")
-	if errors.Is(err, errPressure) {
-		e.metrics.count("pressure")
-		reply(w, e.pressure)
-		return
-	}
-	e.metrics.count("invalid")
-	status := http.StatusBadRequest
-	if errors.Is(err, errTooLarge) {
-		status = http.StatusRequestEntityTooLarge
-	} else if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
-		status = http.StatusRequestTimeout
-	}
-	reply(w, answer{status: status})
-}
-
 // handle authenticates, stores and answers.
-func (r *Receiver) handle(w http.ResponseWriter, req *http.Request, e *endpoint, b *buffers) {
+func (r *Receiver) handle(w http.ResponseWriter, req *http.Request, e *endpoint, b *buffers, from string) {
 	url := e.PublicURL
 	if req.URL.RawQuery != "" || req.URL.ForceQuery {
 		url += "?" + req.URL.RawQuery
@@ -369,6 +230,7 @@ func (r *Receiver) handle(w http.ResponseWriter, req *http.Request, e *endpoint,
 	now := r.opts.Now()
 	res := e.auth.Verify(&ar, now)
 	d := r.delivery(e, req, &ar, b, now)
+	d.Remote = from
 	if e.auth.External() {
 		res = r.askPlugin(req.Context(), e, d, b)
 		if res.Reason == "unavailable" {
@@ -378,10 +240,7 @@ func (r *Receiver) handle(w http.ResponseWriter, req *http.Request, e *endpoint,
 		}
 	}
 	if !res.OK && !e.Quarantine {
-		e.refused.Add(1)
-		e.metrics.count("refused")
-		e.metrics.refusal(res.Reason)
-		reply(w, e.refusal)
+		r.refuse(w, e, res.Reason, e.refusal)
 		return
 	}
 	for i := range e.handshakes {
@@ -390,15 +249,27 @@ func (r *Receiver) handle(w http.ResponseWriter, req *http.Request, e *endpoint,
 			return
 		}
 	}
+	if !e.limit(res.OK, now) {
+		e.metrics.count("limited")
+		reply(w, e.tooMany)
+		return
+	}
 	d.Authenticated, d.Key = res.OK && !e.auth.Open(), res.Key
 	r.store(w, e, d, b, res.OK)
+}
+
+// refuse answers a request of which nothing is kept but that it was refused (I3).
+func (r *Receiver) refuse(w http.ResponseWriter, e *endpoint, why string, a answer) {
+	r.opts.Journal.Tally(journal.Row{Scope: journal.ScopeRaw, Name: e.Source, Source: why, Outcome: journal.Refused}, 1)
+	e.metrics.count("refused")
+	e.metrics.refusal(why)
+	reply(w, a)
 }
 
 func (r *Receiver) shake(w http.ResponseWriter, e *endpoint, h *handshake, ar *auth.Request) {
 	a, ok := h.reply(ar)
 	if !ok {
-		e.metrics.count("refused")
-		reply(w, answer{status: http.StatusForbidden})
+		r.refuse(w, e, badHandshake, answer{status: http.StatusForbidden})
 		return
 	}
 	e.metrics.count("handshake")
@@ -409,9 +280,6 @@ func (r *Receiver) shake(w http.ResponseWriter, e *endpoint, h *handshake, ar *a
 func (r *Receiver) delivery(e *endpoint, req *http.Request, ar *auth.Request, b *buffers, now time.Time) *sdk.Delivery {
 	d := &sdk.Delivery{
 		ReceivedAt: now.UTC(), Method: req.Method, URL: redactQuery(ar.URL, e.auth.SecretQuery()), Body: b.body,
-	}
-	if host, _, err := net.SplitHostPort(req.RemoteAddr); err == nil {
-		d.Remote = host
 	}
 	hs := append(b.headers[:0], sdk.HeaderField{Name: "Host", Value: req.Host})
 	for name, values := range req.Header {
