@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "least severe messages to log: debug, info, warn, error")
 	root.AddCommand(
 		a.runCommand(), a.validateCommand(), a.triggerCommand(), a.explainCommand(), a.eventsCommand(), a.dlqCommand(),
-		a.statusCommand(), a.accountCommand(), a.journalCommand(), a.versionCommand(),
+		a.statusCommand(), a.accountCommand(), a.journalCommand(), a.pluginCommand(), a.versionCommand(),
 		a.fmtCommand(), a.completionCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())

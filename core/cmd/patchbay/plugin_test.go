@@ -85,5 +85,6 @@ func (s *testSink) Close(context.Context) error {
 	if s.f == nil {
 		return nil
 	}
+	defer func() { s.f = nil }()
 	return s.f.Close()
 }

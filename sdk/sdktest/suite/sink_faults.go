@@ -165,7 +165,7 @@ func (s *Sink) late(ctx context.Context, r Reporter) {
 // disturbances has the destination misbehave.
 func (s *Sink) disturbances(ctx context.Context, r Reporter) {
 	if s.Harness.Disturb == nil {
-		r.Skipf("the harness cannot disturb the destination")
+		r.Skipf("nothing is known that has the destination misbehave")
 		return
 	}
 	for _, d := range []Disturbance{Down, Throttled, Severed} {

@@ -253,7 +253,7 @@ func TestSinkWithoutRead(t *testing.T) {
 		}
 	}
 	r.wantError(t, "read_back", "taken on the sink's word")
-	r.wantError(t, "disturbance", "cannot disturb")
+	r.wantError(t, "disturbance", "nothing is known")
 	r.wantError(t, "unreachable", "no configuration is known")
 }
 
