@@ -21,7 +21,7 @@ import (
 // body reads one block. Its methods take an argument's name, report what is
 // wrong with it, and return the default then; done reports what nobody took.
 type body struct {
-	l       *loader
+	l       *loader // in the scope of the block
 	syn     *hclsyntax.Body
 	header  hcl.Range
 	context string
@@ -29,8 +29,12 @@ type body struct {
 	blocks  []string // the nested blocks asked for
 }
 
+// body opens a block. What a dynamic block became is read in a scope of its own.
 func (l *loader) body(b *hclsyntax.Block, context string) *body {
-	return &body{l: l, syn: b.Body, header: b.DefRange(), context: context}
+	if own := l.own[b]; own != nil {
+		l, context = own.loader, context+own.note
+	}
+	return &body{l: l, syn: l.undynamic(b.Body, context), header: b.DefRange(), context: context}
 }
 
 func (b *body) report(code diag.Code, rng hcl.Range, summary, detail string) {
@@ -64,6 +68,10 @@ func (b *body) require(name, detail string) *hclsyntax.Attribute {
 	return a
 }
 
+// eval evaluates an argument to a value without references. False means that
+// what is wrong with it has been reported.
+func (b *body) eval(a *hclsyntax.Attribute) (cty.Value, bool) { return b.l.eval(a.Expr, b.context) }
+
 // value evaluates an argument as a plain value of type want. False means that
 // it isn't written, or that what is wrong with it has been reported.
 func (b *body) value(name string, want cty.Type, article string) (cty.Value, hcl.Range, bool) {
@@ -71,7 +79,12 @@ func (b *body) value(name string, want cty.Type, article string) (cty.Value, hcl
 	if a == nil {
 		return cty.NilVal, hcl.Range{}, false
 	}
-	v, ok := b.l.eval(a.Expr, b.context)
+	return b.convert(a, want, article)
+}
+
+// convert is value for an argument that has been taken.
+func (b *body) convert(a *hclsyntax.Attribute, want cty.Type, article string) (cty.Value, hcl.Range, bool) {
+	v, ok := b.eval(a)
 	if !ok {
 		return cty.NilVal, hcl.Range{}, false
 	}
@@ -85,7 +98,7 @@ func (b *body) value(name string, want cty.Type, article string) (cty.Value, hcl
 	}
 	v, err := convert.Convert(v, want)
 	if err != nil || v.IsNull() {
-		b.report(diag.WrongType, rng, quote(name)+" must be "+article, "")
+		b.report(diag.WrongType, rng, quote(a.Name)+" must be "+article, "")
 		return cty.NilVal, hcl.Range{}, false
 	}
 	return v, rng, true
@@ -101,6 +114,15 @@ func (b *body) textAs(article, name, def string) (string, hcl.Range) {
 		return def, hcl.Range{}
 	}
 	return v.AsString(), rng
+}
+
+// textOf is text for an argument that has been taken.
+func (b *body) textOf(a *hclsyntax.Attribute) (string, bool) {
+	v, _, ok := b.convert(a, cty.String, "a string")
+	if !ok {
+		return "", false
+	}
+	return v.AsString(), true
 }
 
 func (b *body) flag(name string) bool {

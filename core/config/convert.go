@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -49,14 +50,15 @@ func literalKey(e hclsyntax.Expression) (string, bool) {
 // plain turns a value into what JSON is made of, with its secrets put in.
 func (p *pluginBody) plain(b *body, v cty.Value, rng hcl.Range) (any, bool) {
 	if v.IsMarked() {
+		p.missing = p.missing || v.HasMark(missingMark{})
 		v, _ = v.Unmark()
 		if v.Type() == cty.String && !v.IsNull() {
 			if s, ok := p.l.resolve(v.AsString()); ok {
 				return s, true
 			}
 		}
-		b.report(diag.SecretMisused, rng, "a secret can't be transformed or compared",
-			`Use it whole, or inside a template: "Bearer ${secret("env:TOKEN")}".`)
+		no := secretRefused()
+		b.report(no.code, rng, no.summary, no.detail)
 		return nil, false
 	}
 	if v.IsNull() {
@@ -103,17 +105,48 @@ func (p *pluginBody) plainNumber(b *body, f *big.Float, rng hcl.Range) (any, boo
 	return json.Number(f.Text('g', 17)), true
 }
 
-// blankLiteral keeps an expression's text out of snippets.
+// blankLiteral keeps an expression's text out of snippets: where a secret is
+// expected, any of it may be one. References to secrets may be seen.
 func (l *loader) blankLiteral(e hclsyntax.Expression) {
-	rng := e.Range()
-	l.blanks[rng.Filename] = append(l.blanks[rng.Filename], rng)
+	if ranges, ok := besideSecrets(e); ok {
+		for _, rng := range ranges {
+			l.blanks[rng.Filename] = append(l.blanks[rng.Filename], rng)
+		}
+	} else {
+		rng := e.Range()
+		l.blanks[rng.Filename] = append(l.blanks[rng.Filename], rng)
+	}
 	for _, t := range e.Variables() {
 		if len(t) < 2 || t.RootName() != "var" {
 			continue
 		}
-		if step, ok := t[1].(hcl.TraverseAttr); ok && l.variables[step.Name] != nil {
-			def := l.variables[step.Name].defaultRange
-			l.blanks[def.Filename] = append(l.blanks[def.Filename], def)
+		if step, ok := stepName(t[1]); ok && l.mod != nil && l.mod.things["var."+step] != nil {
+			for _, def := range l.mod.things["var."+step].written {
+				l.blanks[def.Filename] = append(l.blanks[def.Filename], def)
+			}
 		}
 	}
+}
+
+// besideSecrets returns where an expression has text beside its calls of
+// secret(). False means that it has no such call with a reference in it.
+func besideSecrets(e hclsyntax.Expression) ([]hcl.Range, bool) {
+	var text, calls []hcl.Range
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		switch n := n.(type) {
+		case *hclsyntax.TemplateExpr, *hclsyntax.LiteralValueExpr:
+			text = append(text, n.Range())
+		case *hclsyntax.FunctionCallExpr:
+			if n.Name == "secret" && len(n.Args) == 1 {
+				if ref, ok := literalKey(n.Args[0]); ok && slices.Contains(secretKinds(), before(ref, ":")) {
+					calls = append(calls, n.Range())
+				}
+			}
+		}
+		return nil
+	})
+	text = slices.DeleteFunc(text, func(t hcl.Range) bool {
+		return slices.ContainsFunc(calls, func(c hcl.Range) bool { return c.Overlaps(t) })
+	})
+	return text, len(calls) > 0
 }

@@ -3,50 +3,76 @@ package config
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/patchbay-io/patchbay/core/diag"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 )
 
-// loadSources reads the source blocks.
-func (l *loader) loadSources(blocks []*hclsyntax.Block) {
-	paths := map[string]hcl.Range{}
-	for _, block := range blocks {
-		if !l.name(block, 2, `source "TYPE" "NAME" { ... }`) {
-			continue
+// declareSource makes the sources that a block stands for; loadSources reads
+// what is in it.
+func (l *loader) declareSource(t *thing) cty.Value {
+	typ, name := t.block.Labels[0], t.block.Labels[1]
+	return l.expand(t, func(in instance) any {
+		return &Source{Address: l.mod.address + typ + "." + name + in.suffix(), Type: typ, Name: name, Block: in.l.where(t.block)}
+	}, func(made any) cty.Value { return cty.CapsuleVal(sourceType, made) })
+}
+
+// loadSources reads the module's source blocks.
+func (l *loader) loadSources() {
+	for _, t := range l.mod.of("source") {
+		for _, in := range t.instances {
+			s := in.made.(*Source)
+			if l.taken("source."+s.Address, t) {
+				continue
+			}
+			in.l.source(s, in.open(t.block), t.block, in.key)
+			l.cfg.Sources = append(l.cfg.Sources, s)
 		}
-		typ, name := block.Labels[0], block.Labels[1]
-		s := &Source{Address: typ + "." + name, Type: typ, Name: name}
-		if !l.unique("source."+s.Address, block) {
-			continue
-		}
-		b := l.body(block, blockContext(block))
-		pathRange := l.endpoint(s, b)
-		if first, ok := paths[s.Path]; ok {
-			b.report(diag.DuplicatePath, pathRange, "another source receives on "+quote(s.Path),
-				"That one is on "+first.Filename+" line "+itoa(first.Start.Line)+". Give one of them another path.")
-		} else {
-			paths[s.Path] = pathRange
-		}
-		s.OnAuthFailure = b.word("on_auth_failure", Reject, Quarantine)
-		s.MaxBody = b.size("max_body", 0, minBody)
-		s.Info = l.typeInfo(wire.TypeInfo_KIND_SOURCE, block)
-		s.ConfigJSON, s.Ranges, s.MissingSecrets = l.pluginConfig(b, s.Info)
-		l.sources[s.Address] = s
-		l.cfg.Sources = append(l.cfg.Sources, s)
 	}
+}
+
+func (l *loader) source(s *Source, b *body, block *hclsyntax.Block, key string) {
+	names := append(slices.Clone(l.mod.names), s.Type, s.Name)
+	if key != "" {
+		names = append(names, key)
+	}
+	pathRange := l.endpoint(s, b, "/hooks/"+strings.Join(names, "/"))
+	if first, ok := l.paths[s.Path]; ok {
+		b.report(diag.DuplicatePath, pathRange, "another source receives on "+quote(s.Path),
+			"That one is on "+first.Filename+" line "+itoa(first.Start.Line)+". Give one of them another path.")
+	} else {
+		l.paths[s.Path] = pathRange
+	}
+	s.OnAuthFailure = b.word("on_auth_failure", Reject, Quarantine)
+	s.MaxBody = b.size("max_body", 0, minBody)
+	s.Info = l.typeInfo(wire.TypeInfo_KIND_SOURCE, block, b.context)
+	s.ConfigJSON, s.Ranges, s.MissingSecrets = l.pluginConfig(b, s.Info)
+}
+
+// taken reports a block whose address another block has already: the parts of
+// an address can come from modules, labels and keys of for_each.
+func (l *loader) taken(full string, t *thing) bool {
+	first, ok := l.addresses[full]
+	if !ok {
+		l.addresses[full] = t.rng
+		return false
+	}
+	l.report(diag.DuplicateName, t.rng, "", "duplicate "+full,
+		"The first is on "+first.Filename+" line "+itoa(first.Start.Line)+". Give one of them another name.")
+	return true
 }
 
 // pathPattern is what an endpoint's path may contain: what no proxy rewrites.
 var pathPattern = regexp.MustCompile(`^/[A-Za-z0-9._~/-]{1,255}$`)
 
 // endpoint reads where a source receives and returns where that is written.
-func (l *loader) endpoint(s *Source, b *body) hcl.Range {
-	def := "/hooks/" + s.Type + "/" + s.Name
+func (l *loader) endpoint(s *Source, b *body, def string) hcl.Range {
 	p, rng := b.text("path", def)
 	if rng.Empty() {
 		rng = b.header
@@ -64,23 +90,28 @@ func (l *loader) endpoint(s *Source, b *body) hcl.Range {
 	return rng
 }
 
-// loadSinks reads the sink blocks.
-func (l *loader) loadSinks(blocks []*hclsyntax.Block) {
-	for _, block := range blocks {
-		if !l.name(block, 2, `sink "TYPE" "NAME" { ... }`) {
-			continue
+// declareSink makes the sinks that a block stands for.
+func (l *loader) declareSink(t *thing) cty.Value {
+	typ, name := t.block.Labels[0], t.block.Labels[1]
+	return l.expand(t, func(in instance) any {
+		return &Sink{Address: l.mod.address + typ + "." + name + in.suffix(), Type: typ, Name: name, Block: in.l.where(t.block)}
+	}, func(made any) cty.Value { return cty.CapsuleVal(sinkType, made) })
+}
+
+// loadSinks reads the module's sink blocks.
+func (l *loader) loadSinks() {
+	for _, t := range l.mod.of("sink") {
+		for _, in := range t.instances {
+			s := in.made.(*Sink)
+			if l.taken("sink."+s.Address, t) {
+				continue
+			}
+			b := in.open(t.block)
+			s.Batch = in.l.batch(b)
+			s.Info = in.l.typeInfo(wire.TypeInfo_KIND_SINK, t.block, b.context)
+			s.ConfigJSON, s.Ranges, s.MissingSecrets = in.l.pluginConfig(b, s.Info)
+			l.cfg.Sinks = append(l.cfg.Sinks, s)
 		}
-		typ, name := block.Labels[0], block.Labels[1]
-		s := &Sink{Address: typ + "." + name, Type: typ, Name: name}
-		if !l.unique("sink."+s.Address, block) {
-			continue
-		}
-		b := l.body(block, blockContext(block))
-		s.Batch = l.batch(b)
-		s.Info = l.typeInfo(wire.TypeInfo_KIND_SINK, block)
-		s.ConfigJSON, s.Ranges, s.MissingSecrets = l.pluginConfig(b, s.Info)
-		l.sinks[s.Address] = s
-		l.cfg.Sinks = append(l.cfg.Sinks, s)
 	}
 }
 
@@ -97,7 +128,7 @@ func (l *loader) batch(b *body) Batch {
 			b.report(diag.DuplicateName, block.DefRange(), `duplicate block "batch"`, "There can be one.")
 			continue
 		}
-		n := l.body(block, b.context+", batch")
+		n := b.l.body(block, b.context+", batch")
 		if len(block.Labels) > 0 {
 			n.report(diag.WrongLabels, block.LabelRanges[0], "batch has no labels", "Write batch { ... }.")
 		}
@@ -110,7 +141,7 @@ func (l *loader) batch(b *body) Batch {
 }
 
 // typeInfo returns what serves a block's type, nil if that isn't known.
-func (l *loader) typeInfo(kind wire.TypeInfo_Kind, b *hclsyntax.Block) *wire.TypeInfo {
+func (l *loader) typeInfo(kind wire.TypeInfo_Kind, b *hclsyntax.Block, context string) *wire.TypeInfo {
 	if l.opts.Types == nil {
 		return nil
 	}
@@ -126,7 +157,7 @@ func (l *loader) typeInfo(kind wire.TypeInfo_Kind, b *hclsyntax.Block) *wire.Typ
 	if len(names) > 0 {
 		detail = "Installed plugins serve " + list(names) + "."
 	}
-	l.suggest(diag.Error, diag.UnknownType, b.LabelRanges[0], blockContext(b), "unknown "+word+" type "+quote(b.Labels[0]),
+	l.suggest(diag.Error, diag.UnknownType, b.LabelRanges[0], context, "unknown "+word+" type "+quote(b.Labels[0]),
 		detail, diag.Suggest(b.Labels[0], names))
 	return nil
 }

@@ -3,13 +3,14 @@ package config
 import (
 	"cmp"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/patchbay-io/patchbay/core/diag"
 )
@@ -21,106 +22,130 @@ func Load(dir string, opts Options) (*Config, diag.List) {
 	if opts.Env == nil {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
-	l := &loader{
-		opts:        opts,
-		cfg:         &Config{Dir: dir, Files: map[string][]byte{}, Ranges: map[string]hcl.Range{}},
-		broken:      map[string]bool{},
-		variables:   map[string]*variable{},
-		secretIndex: map[string]int{},
-		sources:     map[string]*Source{},
-		sinks:       map[string]*Sink{},
-		lookups:     map[string]*Lookup{},
-		pipelines:   map[string]hcl.Range{},
-		used:        map[string]bool{},
-		headers:     map[string]hcl.Range{},
-		blanks:      map[string][]hcl.Range{},
+	r := newRun(dir, opts)
+	if r.root != nil {
+		defer r.root.Close()
 	}
-	blocks := l.read()
-	l.loadVariables(blocks["variable"])
-	l.loadSettings(blocks)
-	l.loadSources(blocks["source"])
-	l.loadSinks(blocks["sink"])
-	l.loadLookups(blocks["lookup"])
-	l.loadPipelines(blocks["pipeline"])
-	l.loadTests(blocks["test"])
-	l.checkUse()
-	l.finish()
-	return l.cfg, l.diags
+	f := r.readFolder("")
+	l := r.enter(&module{folder: f})
+	l.checkGiven()
+	l.loadSettings(f.blocks)
+	all := l.unfold()
+	for _, m := range all {
+		m.loadSources()
+		m.loadSinks()
+		m.loadLookups()
+	}
+	for _, m := range all {
+		m.loadPipelines()
+	}
+	l.loadTests(f.blocks["test"])
+	for _, m := range all {
+		m.checkVariables()
+	}
+	l.checkUse(all)
+	r.finish()
+	return r.cfg, r.diags
 }
 
-// loader is one run of Load. What is found wrong is appended to diags; every
-// step goes on with as much as it could understand.
-type loader struct {
+// run is one run of Load. What is found wrong is appended to diags; every step
+// goes on with as much as it could understand.
+type run struct {
 	opts  Options
 	cfg   *Config
 	diags diag.List
 
-	broken map[string]bool // files with syntax errors
+	root      *os.Root // the configuration's directory; nil if it can't be read
+	rootErr   error
+	bytesRead int                // of all files
+	broken    map[string]bool    // files with syntax errors
+	folders   map[string]*folder // that have been read
+	outside   map[string]given   // values of variables from outside
 
-	variables map[string]*variable
-	varObject cty.Value // all variables, as expressions see them
+	chain       []*thing                                // being evaluated, each because of the one before it
+	evaluations int                                     // of expressions and things
+	work        int                                     // see maxWork
+	made        int                                     // see maxInstances
+	own         map[*hclsyntax.Block]*ownScope          // scopes of what dynamic blocks became
+	callable    map[string]map[string]function.Function // by folder
 
-	secrets     []string // byte-exact, by index in the placeholders
-	secretIndex map[string]int
-	secretsGone bool // a secret of the block being read is missing
+	secrets []string // byte-exact, by index in the placeholders
+	fetched map[string]fetched
 
-	sources   map[string]*Source
-	sinks     map[string]*Sink
-	lookups   map[string]*Lookup
-	pipelines map[string]hcl.Range
-	used      map[string]bool      // references: "sink.kafka.stream"
-	headers   map[string]hcl.Range // of the blocks that can be referred to, by the same key
-
-	blanks map[string][]hcl.Range // secrets in clear text, by file
+	used      map[string]bool        // references: "sink.kafka.stream"
+	addresses map[string]hcl.Range   // of the blocks so far
+	paths     map[string]hcl.Range   // of the endpoints so far
+	blanks    map[string][]hcl.Range // secrets in clear text, by file
 }
 
-// The kinds of blocks at the top level.
+func newRun(dir string, opts Options) *run {
+	r := &run{
+		opts: opts, cfg: &Config{Dir: dir, Files: map[string][]byte{}, Ranges: map[string]hcl.Range{}},
+		broken: map[string]bool{}, folders: map[string]*folder{}, outside: map[string]given{},
+		own: map[*hclsyntax.Block]*ownScope{}, callable: map[string]map[string]function.Function{},
+		fetched: map[string]fetched{}, used: map[string]bool{}, addresses: map[string]hcl.Range{}, paths: map[string]hcl.Range{}, blanks: map[string][]hcl.Range{},
+	}
+	r.root, r.rootErr = os.OpenRoot(dir)
+	return r
+}
+
+// topLevel lists the kinds of blocks at the top level.
 func topLevel() []string {
-	return []string{"patchbay", "variable", "receiver", "admin", "journal", "source", "sink", "lookup", "pipeline", "test"}
+	return []string{"patchbay", "variable", "locals", "receiver", "admin", "journal", "source", "sink", "lookup", "pipeline", "module", "output", "test"}
 }
 
-// read parses all files and returns their top-level blocks by type.
-func (l *loader) read() map[string][]*hclsyntax.Block {
-	out := map[string][]*hclsyntax.Block{}
-	for _, name := range l.list() {
-		f := l.parse(name)
+// folder is a directory's blocks by type, in the order of files and text.
+type folder struct {
+	dir    string // relative to the configuration's; empty for that itself
+	blocks map[string][]*hclsyntax.Block
+}
+
+// readFolder parses all files of a directory.
+func (r *run) readFolder(dir string) *folder {
+	if f := r.folders[dir]; f != nil {
+		return f
+	}
+	out := &folder{dir: dir, blocks: map[string][]*hclsyntax.Block{}}
+	r.folders[dir] = out
+	for _, name := range r.list(dir) {
+		f := r.parse(filepath.Join(dir, name))
 		if f == nil {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(f.Attributes)) {
 			a := f.Attributes[name]
-			l.suggest(diag.Error, diag.UnknownArgument, a.NameRange, "", "argument outside of any block",
+			r.suggest(diag.Error, diag.UnknownArgument, a.NameRange, "", "argument outside of any block",
 				"At the top level of a file there are only blocks.", diag.Suggest(name, topLevel()))
 		}
 		for _, b := range f.Blocks {
 			if strings.HasSuffix(f.SrcRange.Filename, testSuffix) && b.Type != "test" {
-				l.report(diag.UnknownBlock, b.TypeRange, "", "block "+quote(b.Type)+" in a file of tests",
+				r.report(diag.UnknownBlock, b.TypeRange, "", "block "+quote(b.Type)+" in a file of tests",
 					"Files whose names end in "+testSuffix+" hold test blocks alone, and nothing that runs.")
 				continue
 			}
 			if !slices.Contains(topLevel(), b.Type) {
-				l.suggest(diag.Error, diag.UnknownBlock, b.TypeRange, "", "unknown block "+quote(b.Type),
+				r.suggest(diag.Error, diag.UnknownBlock, b.TypeRange, "", "unknown block "+quote(b.Type),
 					"At the top level there are the blocks "+list(topLevel())+".", diag.Suggest(b.Type, topLevel()))
 				continue
 			}
-			out[b.Type] = append(out[b.Type], b)
+			out.blocks[b.Type] = append(out.blocks[b.Type], b)
 		}
 	}
 	return out
 }
 
 // report adds an error.
-func (l *loader) report(code diag.Code, rng hcl.Range, context, summary, detail string) {
-	l.suggest(diag.Error, code, rng, context, summary, detail, "")
+func (r *run) report(code diag.Code, rng hcl.Range, context, summary, detail string) {
+	r.suggest(diag.Error, code, rng, context, summary, detail, "")
 }
 
 // warn adds a warning.
-func (l *loader) warn(code diag.Code, rng hcl.Range, context, summary, detail string) {
-	l.suggest(diag.Warning, code, rng, context, summary, detail, "")
+func (r *run) warn(code diag.Code, rng hcl.Range, context, summary, detail string) {
+	r.suggest(diag.Warning, code, rng, context, summary, detail, "")
 }
 
-func (l *loader) suggest(sev diag.Severity, code diag.Code, rng hcl.Range, context, summary, detail, suggestion string) {
-	l.diags = append(l.diags, diag.Diagnostic{
+func (r *run) suggest(sev diag.Severity, code diag.Code, rng hcl.Range, context, summary, detail, suggestion string) {
+	r.diags = append(r.diags, diag.Diagnostic{
 		Severity: sev, Code: code, Subject: &rng, Context: context, Summary: summary, Detail: detail, Suggestion: suggestion,
 	})
 }
@@ -144,9 +169,9 @@ func (l *loader) name(b *hclsyntax.Block, labels int, example string) bool {
 
 // unique reports a second block of the same name.
 func (l *loader) unique(key string, b *hclsyntax.Block) bool {
-	first, ok := l.headers[key]
+	first, ok := l.mod.headers[key]
 	if !ok {
-		l.headers[key] = b.DefRange()
+		l.mod.headers[key] = b.DefRange()
 		return true
 	}
 	remedy := "Give one of them another name."
@@ -158,27 +183,21 @@ func (l *loader) unique(key string, b *hclsyntax.Block) bool {
 	return false
 }
 
-// checkUse warns about blocks that no pipeline refers to.
-func (l *loader) checkUse() {
-	for key, rng := range l.headers {
-		if l.used[key] {
-			continue
+// checkUse warns about what nothing refers to.
+func (l *loader) checkUse(all []*loader) {
+	for _, m := range all {
+		for _, t := range m.mod.order {
+			switch kind, name, _ := strings.Cut(t.name, "."); {
+			case kind == "source" || kind == "sink" || kind == "lookup":
+				l.checkBlockUse(t, kind)
+			case kind == "local" && !t.mentioned && t.value.IsWhollyKnown():
+				l.warn(diag.Unused, t.rng, "", "local "+quote(name)+" is never used", "Remove it, or refer to it as local."+name+".")
+			case kind == "var" && !t.mentioned && t.value.IsWhollyKnown():
+				l.warn(diag.Unused, t.rng, "", "variable "+quote(name)+" is never used", "Remove it, or refer to it as var."+name+".")
+			}
 		}
-		kind, address, _ := cutReference(key)
-		detail := "It does nothing."
-		switch kind {
-		case "source":
-			detail = "Its requests would be stored and never processed. Name it in a pipeline's from."
-		case "sink":
-			detail = "It receives nothing. Name it in a pipeline's or a route's to."
-		case "lookup":
-			detail = "It is never read. Name it in a pipeline's enrich."
-		default:
-			continue
-		}
-		l.warn(diag.Unused, rng, "", kind+" "+quote(address)+" is in no pipeline", detail)
 	}
-	if len(l.pipelines) == 0 && len(l.cfg.Files) > 0 {
+	if len(l.cfg.Pipelines) == 0 && len(l.cfg.Files) > 0 {
 		l.diags = append(l.diags, diag.Diagnostic{
 			Severity: diag.Warning, Code: diag.Empty, Summary: "no pipeline is configured",
 			Detail: "Without a pipeline nothing is processed or delivered.",
@@ -186,38 +205,58 @@ func (l *loader) checkUse() {
 	}
 }
 
+func (l *loader) checkBlockUse(t *thing, kind string) {
+	if l.used[t.full()] {
+		return
+	}
+	for _, in := range t.instances {
+		address := addressOf(in.made)
+		if l.used[kind+"."+address] || l.used[t.full()+in.suffix()] {
+			continue
+		}
+		detail := "Its requests would be stored and never processed. Name it in a pipeline's from."
+		switch kind {
+		case "sink":
+			detail = "It receives nothing. Name it in a pipeline's or a route's to."
+		case "lookup":
+			detail = "It is never read. Name it in a pipeline's enrich."
+		}
+		l.warn(diag.Unused, t.rng, "", kind+" "+quote(address)+" is in no pipeline", detail)
+	}
+}
+
 // finish sorts what was found and prepares what the caller needs to show it.
-func (l *loader) finish() {
-	if len(l.broken) > 0 {
+func (r *run) finish() {
+	if len(r.broken) > 0 {
 		// What a broken file contains is only half known, so what seems wrong
 		// because of it isn't said until its syntax is mended.
-		l.diags = slices.DeleteFunc(l.diags, func(d diag.Diagnostic) bool {
+		r.diags = slices.DeleteFunc(r.diags, func(d diag.Diagnostic) bool {
 			half := d.Code == diag.UnknownReference || d.Code == diag.Unused || d.Code == diag.Empty
-			inBroken := d.Subject != nil && l.broken[d.Subject.Filename]
+			inBroken := d.Subject != nil && r.broken[d.Subject.Filename]
 			return half || inBroken && d.Code != diag.Syntax && d.Code != diag.BadEncoding && d.Code != diag.TooDeep && d.Code != diag.DuplicateName
 		})
 	}
-	l.diags.Sort()
-	l.diags = slices.CompactFunc(l.diags, func(a, b diag.Diagnostic) bool {
+	r.diags.Sort()
+	r.diags = slices.CompactFunc(r.diags, func(a, b diag.Diagnostic) bool {
 		return a.Subject != nil && b.Subject != nil && *a.Subject == *b.Subject && a.Code == b.Code && a.Summary == b.Summary
 	})
-	l.blankOut()
-	for _, s := range l.secrets {
+	r.blankOut()
+	for _, s := range r.secrets {
 		// Blanking out a text this short would ruin every other line of a log,
 		// and protect nothing.
-		if len(s) >= 4 && !slices.Contains(l.cfg.Secrets, s) {
-			l.cfg.Secrets = append(l.cfg.Secrets, s)
+		if len(s) >= 4 && !slices.Contains(r.cfg.Secrets, s) {
+			r.cfg.Secrets = append(r.cfg.Secrets, s)
 		}
 	}
-	slices.SortFunc(l.cfg.Secrets, func(a, b string) int {
+	slices.SortFunc(r.cfg.Secrets, func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
 	})
 }
 
 // blankOut removes secrets in clear text from the sources kept for snippets.
-func (l *loader) blankOut() {
-	for name, ranges := range l.blanks {
-		src := slices.Clone(l.cfg.Files[name])
+func (r *run) blankOut() {
+	for name, ranges := range r.blanks {
+		src := slices.Clone(r.cfg.Files[name])
 		for _, r := range ranges {
 			for i := r.Start.Byte; i < r.End.Byte && i < len(src); i++ {
 				if src[i] != '\n' {
@@ -225,9 +264,9 @@ func (l *loader) blankOut() {
 				}
 			}
 		}
-		l.cfg.Files[name] = src
+		r.cfg.Files[name] = src
 	}
 }
 
 // display is the name of a file of the directory as it appears in diagnostics.
-func (l *loader) display(name string) string { return filepath.Join(l.cfg.Dir, name) }
+func (r *run) display(name string) string { return filepath.Join(r.cfg.Dir, name) }

@@ -7,12 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/patchbay-io/patchbay/core/diag"
 )
@@ -20,24 +19,30 @@ import (
 // lookupTypes lists what a lookup can read.
 func lookupTypes() []string { return []string{"csv"} }
 
-// loadLookups reads the lookup blocks, and the first line of each table.
-func (l *loader) loadLookups(blocks []*hclsyntax.Block) {
-	for _, block := range blocks {
-		if !l.name(block, 2, `lookup "csv" "NAME" { file = "NAME.csv" }`) {
-			continue
+// declareLookup makes the lookups that a block stands for.
+func (l *loader) declareLookup(t *thing) cty.Value {
+	typ, name := t.block.Labels[0], t.block.Labels[1]
+	return l.expand(t, func(in instance) any {
+		return &Lookup{Address: l.mod.address + typ + "." + name + in.suffix(), Type: typ, Name: name, Range: t.rng}
+	}, func(made any) cty.Value { return cty.CapsuleVal(lookupType, made) })
+}
+
+// loadLookups reads the module's lookup blocks, and the first line of each table.
+func (l *loader) loadLookups() {
+	for _, t := range l.mod.of("lookup") {
+		for _, in := range t.instances {
+			lk := in.made.(*Lookup)
+			if l.taken("lookup."+lk.Address, t) {
+				continue
+			}
+			b := in.open(t.block)
+			if !slices.Contains(lookupTypes(), lk.Type) {
+				l.suggest(diag.Error, diag.UnknownType, t.block.LabelRanges[0], b.context, "unknown lookup type "+quote(lk.Type),
+					"Lookups read "+list(lookupTypes())+".", diag.Suggest(lk.Type, lookupTypes()))
+			}
+			in.l.lookup(lk, b)
+			l.cfg.Lookups = append(l.cfg.Lookups, lk)
 		}
-		typ, name := block.Labels[0], block.Labels[1]
-		lk := &Lookup{Address: typ + "." + name, Type: typ, Name: name, Range: block.DefRange()}
-		if !slices.Contains(lookupTypes(), typ) {
-			l.suggest(diag.Error, diag.UnknownType, block.LabelRanges[0], blockContext(block), "unknown lookup type "+quote(typ),
-				"Lookups read "+list(lookupTypes())+".", diag.Suggest(typ, lookupTypes()))
-		}
-		if !l.unique("lookup."+lk.Address, block) {
-			continue
-		}
-		l.lookup(lk, l.body(block, blockContext(block)))
-		l.lookups[lk.Address] = lk
-		l.cfg.Lookups = append(l.cfg.Lookups, lk)
 	}
 }
 
@@ -73,28 +78,45 @@ func (l *loader) lookup(lk *Lookup, b *body) {
 	}
 }
 
+// inside returns the name of a file of the scope's folder as it is relative to
+// the configuration's directory. False means that it isn't inside.
+func (l *loader) inside(name string) (string, bool) {
+	if filepath.IsAbs(name) || name == "" {
+		return "", false
+	}
+	joined := filepath.Join(l.dir(), name)
+	return joined, filepath.IsLocal(joined)
+}
+
+// dir is the scope's folder relative to the configuration's directory.
+func (l *loader) dir() string {
+	if l.mod == nil {
+		return ""
+	}
+	return l.mod.folder.dir
+}
+
 // confined returns the absolute path of a file within the directory.
 func (l *loader) confined(b *body, name string, rng hcl.Range) (string, bool) {
 	missing := func(detail string) (string, bool) {
 		b.report(diag.MissingFile, rng, "can't use the file "+quote(name), detail)
 		return "", false
 	}
-	if !filepath.IsLocal(name) {
+	inside, ok := b.l.inside(name)
+	if !ok {
 		return missing("Files lie within the configuration's directory; write the path relative to it.")
 	}
-	root, err := os.OpenRoot(l.cfg.Dir)
-	if err != nil {
-		return missing(cause(err))
+	if l.root == nil {
+		return missing(cause(l.rootErr))
 	}
-	defer root.Close()
-	info, err := root.Stat(name)
+	info, err := l.root.Stat(inside)
 	if err != nil {
 		return missing(cause(err))
 	}
 	if !info.Mode().IsRegular() {
 		return missing("It is not a regular file.")
 	}
-	abs, err := filepath.Abs(filepath.Join(l.cfg.Dir, name))
+	abs, err := filepath.Abs(filepath.Join(l.cfg.Dir, inside))
 	if err != nil {
 		return missing(cause(err))
 	}
@@ -106,12 +128,8 @@ const maxHeaderBytes = 1 << 20
 
 // header returns the columns of a CSV file.
 func (l *loader) header(name string) ([]string, error) {
-	root, err := os.OpenRoot(l.cfg.Dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	f, err := root.Open(name)
+	inside, _ := l.inside(name) // confined has been there before
+	f, err := l.root.Open(inside)
 	if err != nil {
 		return nil, err
 	}

@@ -16,117 +16,46 @@ import (
 	"github.com/patchbay-io/patchbay/core/expr"
 )
 
-// loadPipelines reads the pipeline blocks, once everything that they refer to
-// is known.
-func (l *loader) loadPipelines(blocks []*hclsyntax.Block) {
-	for _, block := range blocks {
-		if !l.name(block, 1, `pipeline "NAME" { ... }`) {
-			continue
+// declarePipeline makes the pipelines that a block stands for.
+func (l *loader) declarePipeline(t *thing) cty.Value {
+	return l.expand(t, func(in instance) any {
+		return &Pipeline{Name: l.mod.address + t.block.Labels[0] + in.suffix(), Range: t.rng}
+	}, func(made any) cty.Value { return cty.CapsuleVal(pipelineType, made) })
+}
+
+// loadPipelines reads the module's pipeline blocks, once everything that they
+// refer to is known.
+func (l *loader) loadPipelines() {
+	for _, t := range l.mod.of("pipeline") {
+		for _, in := range t.instances {
+			p := in.made.(*Pipeline)
+			if !l.taken("pipeline."+p.Name, t) {
+				in.l.pipeline(p, in.open(t.block))
+				l.cfg.Pipelines = append(l.cfg.Pipelines, p)
+			}
 		}
-		name := block.Labels[0]
-		if !l.unique("pipeline."+name, block) {
-			continue
-		}
-		l.pipelines[name] = block.DefRange()
-		l.cfg.Pipelines = append(l.cfg.Pipelines, l.pipeline(block))
 	}
 }
 
-func (l *loader) pipeline(block *hclsyntax.Block) *Pipeline {
-	b := l.body(block, blockContext(block))
-	p := &Pipeline{Name: block.Labels[0], Range: block.DefRange()}
-	p.From = references(b, b.require("from", "Write from = [source.TYPE.NAME]."), "source", l.sources)
-	p.To = references(b, b.require("to", "Write to = [sink.TYPE.NAME]."), "sink", l.sinks)
+func (l *loader) pipeline(p *Pipeline, b *body) {
+	p.From = references[Source](b, b.require("from", "Write from = [source.TYPE.NAME]."), "source")
+	p.To = references[Sink](b, b.require("to", "Write to = [sink.TYPE.NAME]."), "sink")
 	for _, kind := range []string{KindDedup, KindNormalize, KindEnrich, KindFilter, KindRoute} {
 		b.takeBlocks(kind)
 	}
 	b.done()
 	seen := map[string]bool{}
-	for _, nested := range block.Body.Blocks {
+	for _, nested := range b.syn.Blocks {
 		if slices.Contains(b.blocks, nested.Type) {
 			p.Stages = append(p.Stages, l.stage(p, b, nested, seen))
 		}
 	}
-	return p
-}
-
-// references reads a list of references to blocks of one kind.
-func references[T any](b *body, a *hclsyntax.Attribute, kind string, all map[string]*T) []*T {
-	if a == nil {
-		return nil
-	}
-	usage := fmt.Sprintf("Write %s = [%s.TYPE.NAME].", a.Name, kind)
-	exprs, diags := hcl.ExprList(a.Expr)
-	if diags.HasErrors() {
-		b.report(diag.WrongType, a.Expr.Range(), fmt.Sprintf("%q must be a list", a.Name), usage)
-		return nil
-	}
-	if len(exprs) == 0 {
-		b.report(diag.MissingArgument, a.Expr.Range(), fmt.Sprintf("%q is empty", a.Name), usage)
-	}
-	var out []*T
-	for _, e := range exprs {
-		target := reference(b, e, kind, all)
-		if target == nil {
-			continue
-		}
-		if slices.Contains(out, target) {
-			b.report(diag.DuplicateName, e.Range(), "the same "+kind+" twice", "Name it once.")
-			continue
-		}
-		out = append(out, target)
-	}
-	return out
-}
-
-// reference reads one reference; nil means that it has been reported.
-func reference[T any](b *body, e hcl.Expression, kind string, all map[string]*T) *T {
-	rng := e.Range()
-	t, diags := hcl.AbsTraversalForExpr(e)
-	var parts []string
-	for _, step := range t {
-		switch s := step.(type) {
-		case hcl.TraverseRoot:
-			parts = append(parts, s.Name)
-		case hcl.TraverseAttr:
-			parts = append(parts, s.Name)
-		}
-	}
-	if diags.HasErrors() || len(parts) != len(t) || len(t) != 3 || parts[0] != kind {
-		wrong := strings.Join(parts, ".")
-		meant := diag.Suggest(wrong, keys(kind, all))
-		b.l.used[meant] = true
-		b.l.suggest(diag.Error, diag.UnknownReference, rng, b.context, "not a reference to a "+kind,
-			fmt.Sprintf("Write %s.TYPE.NAME, without quotes.", kind), meant)
-		return nil
-	}
-	address := parts[1] + "." + parts[2]
-	if target, ok := all[address]; ok {
-		b.l.used[kind+"."+address] = true
-		return target
-	}
-	detail := fmt.Sprintf("No %s of type %q is configured.", kind, parts[1])
-	if slices.ContainsFunc(slices.Collect(maps.Keys(all)), func(a string) bool { return strings.HasPrefix(a, parts[1]+".") }) {
-		detail = fmt.Sprintf("No %s of type %q has the name %q.", kind, parts[1], parts[2])
-	}
-	meant := diag.Suggest(kind+"."+address, keys(kind, all))
-	b.l.used[meant] = true // one mistake, one message
-	b.l.suggest(diag.Error, diag.UnknownReference, rng, b.context, fmt.Sprintf("unknown %s %q", kind, address), detail, meant)
-	return nil
-}
-
-func keys[T any](kind string, all map[string]*T) []string {
-	var out []string
-	for _, address := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, kind+"."+address)
-	}
-	return out
 }
 
 // stage reads one stage.
 func (l *loader) stage(p *Pipeline, outer *body, block *hclsyntax.Block, seen map[string]bool) Stage {
 	s := Stage{Kind: block.Type, Range: block.DefRange()}
-	b := l.body(block, outer.context+", "+stageContext(block))
+	b := outer.l.body(block, outer.context+", "+stageContext(block))
 	labelled := s.Kind == KindEnrich || s.Kind == KindRoute
 	switch {
 	case labelled && l.name(block, 1, fmt.Sprintf("%s %q { ... }", s.Kind, "NAME")):
@@ -151,7 +80,7 @@ func (l *loader) stage(p *Pipeline, outer *body, block *hclsyntax.Block, seen ma
 	case KindRoute:
 		s.Route = &Route{
 			When: l.condition(b),
-			To:   references(b, b.require("to", "Write to = [sink.TYPE.NAME]."), "sink", l.sinks),
+			To:   references[Sink](b, b.require("to", "Write to = [sink.TYPE.NAME]."), "sink"),
 		}
 	}
 	b.done()
@@ -202,9 +131,14 @@ func (l *loader) normalize(b *body) *Normalize {
 	return n
 }
 
-// scope is what expressions of a stage may refer to.
+// scope is what expressions of a stage may refer to besides events: the values
+// that the stage's own arguments mention.
 func (l *loader) scope(b *body) expr.Scope {
-	return expr.Scope{Context: b.context, Static: map[string]cty.Value{"var": l.varObject}}
+	all := tree{}
+	for _, name := range slices.Sorted(maps.Keys(b.syn.Attributes)) {
+		b.l.gatherStatic(b.syn.Attributes[name].Expr, b.context, all)
+	}
+	return expr.Scope{Context: b.context, Static: all.values()}
 }
 
 func (l *loader) condition(b *body) *expr.Bool {
@@ -220,7 +154,7 @@ func (l *loader) condition(b *body) *expr.Bool {
 func (l *loader) enrich(b *body) *Enrich {
 	e := &Enrich{}
 	if a := b.require("lookup", "Write lookup = lookup.csv.NAME."); a != nil {
-		e.Lookup = reference(b, a.Expr, "lookup", l.lookups)
+		e.Lookup = reference[Lookup](b, a.Expr, "lookup")
 	}
 	if a := b.require("key", "Write what to look up, for instance key = event.campaign_id."); a != nil {
 		key, diags := expr.CompileString(a.Expr, l.scope(b))

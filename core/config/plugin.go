@@ -19,8 +19,7 @@ import (
 // pluginConfig makes JSON of what core leaves of a block. Without info nothing
 // is checked, and everything is passed on as written.
 func (l *loader) pluginConfig(b *body, info *wire.TypeInfo) (config []byte, ranges map[string]hcl.Range, missing bool) {
-	l.secretsGone = false
-	p := &pluginBody{l: l, ranges: map[string]hcl.Range{"": b.header}}
+	p := &pluginBody{l: b.l, ranges: map[string]hcl.Range{"": b.header}}
 	var out map[string]any
 	if info == nil {
 		out = p.free(b, "")
@@ -32,13 +31,14 @@ func (l *loader) pluginConfig(b *body, info *wire.TypeInfo) (config []byte, rang
 		// Only text, numbers, bools, lists and maps were put in.
 		b.report(diag.InvalidExpression, b.header, "the arguments can't be written as JSON", err.Error())
 	}
-	return config, p.ranges, l.secretsGone
+	return config, p.ranges, p.missing
 }
 
 // pluginBody reads the part of a block that belongs to a plugin.
 type pluginBody struct {
-	l      *loader
-	ranges map[string]hcl.Range
+	l       *loader
+	ranges  map[string]hcl.Range
+	missing bool // a secret wasn't there
 }
 
 // free takes everything as it is: a block once is an object, a repeated one a
@@ -51,7 +51,7 @@ func (p *pluginBody) free(b *body, path string) map[string]any {
 		}
 		a := b.syn.Attributes[name]
 		p.locate(path+name, a.Expr)
-		if v, ok := p.l.eval(a.Expr, b.context); ok {
+		if v, ok := b.eval(a); ok {
 			if g, ok := p.plain(b, v, a.Expr.Range()); ok && g != nil {
 				out[name] = g
 			}
@@ -64,7 +64,7 @@ func (p *pluginBody) free(b *body, path string) map[string]any {
 		}
 		sub := fmt.Sprintf("%s%s.%d", path, block.Type, len(nested[block.Type]))
 		p.ranges[sub] = block.DefRange()
-		nested[block.Type] = append(nested[block.Type], p.free(p.l.body(block, b.context+", "+block.Type), sub+"."))
+		nested[block.Type] = append(nested[block.Type], p.free(b.l.body(block, b.context+", "+block.Type), sub+"."))
 	}
 	for name, items := range nested {
 		out[name] = items
@@ -132,7 +132,7 @@ func (p *pluginBody) nested(b *body, a *wire.Attribute, path string, out map[str
 			sub = fmt.Sprintf("%s.%d", sub, i)
 		}
 		p.ranges[sub] = block.DefRange()
-		items = append(items, p.checked(p.l.body(block, b.context+", "+a.Name), a.Block, sub+"."))
+		items = append(items, p.checked(b.l.body(block, b.context+", "+a.Name), a.Block, sub+"."))
 		p.deprecated(b, a, block.TypeRange)
 	}
 	switch {
@@ -162,7 +162,7 @@ func (p *pluginBody) argument(b *body, a *wire.Attribute, path string, out map[s
 	}
 	p.locate(path+a.Name, syn.Expr)
 	p.deprecated(b, a, syn.NameRange)
-	v, ok := p.l.eval(syn.Expr, b.context)
+	v, ok := b.eval(syn)
 	if a.Sensitive && (!ok || !v.ContainsMarked()) {
 		p.l.blankLiteral(syn.Expr)
 	}
@@ -196,7 +196,7 @@ func (p *pluginBody) argument(b *body, a *wire.Attribute, path string, out map[s
 func (p *pluginBody) clear(b *body, g any, rng hcl.Range) {
 	switch g := g.(type) {
 	case string:
-		p.l.clearSecret(b, rng, g)
+		p.l.clearSecret(rng, b.context, g)
 	case []any:
 		for _, item := range g {
 			p.clear(b, item, rng)

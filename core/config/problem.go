@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -35,10 +34,10 @@ func (c *Config) Problem(context string, ranges map[string]hcl.Range, d *wire.Di
 }
 
 // Context names the source in diagnostics.
-func (s *Source) Context() string { return fmt.Sprintf("source %q %q", s.Type, s.Name) }
+func (s *Source) Context() string { return s.Block }
 
 // Context names the sink in diagnostics.
-func (s *Sink) Context() string { return fmt.Sprintf("sink %q %q", s.Type, s.Name) }
+func (s *Sink) Context() string { return s.Block }
 
 // Mask blanks out the configuration's secrets in a text (I14).
 func (c *Config) Mask(text string) string {

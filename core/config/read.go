@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -19,43 +19,54 @@ import (
 
 // The limits of input, applied before it is parsed (I12): HCL's parser has none.
 const (
-	maxFileBytes = 4 << 20
-	maxFiles     = 1000
-	maxNesting   = 200
-	maxOperators = 2000 // side by side: the parser nests them
+	maxFileBytes  = 4 << 20
+	maxTotalBytes = 64 << 20
+	maxFiles      = 1000
+	maxNesting    = 200
+	maxOperators  = 2000 // side by side: the parser nests them
 )
 
 // testSuffix ends the names of files that hold tests alone.
 const testSuffix = ".test.hcl"
 
-// list returns the names of the directory's configuration files in order.
-func (l *loader) list() []string {
-	entries, err := os.ReadDir(l.cfg.Dir)
+// list returns the names of the configuration files in a directory, which is
+// relative to the configuration's, in order.
+func (r *run) list(dir string) []string {
+	shown := r.display(dir)
+	entries, err := r.readDir(dir)
 	if err != nil {
-		l.noPlace(diag.FileUnreadable, fmt.Sprintf("can't read directory %q", l.cfg.Dir), cause(err))
+		r.noPlace(diag.FileUnreadable, fmt.Sprintf("can't read directory %q", shown), cause(err))
 		return nil
 	}
 	var names []string
 	for _, e := range entries {
 		n := e.Name()
-		if e.IsDir() || strings.HasPrefix(n, ".") || !strings.HasSuffix(n, ".hcl") || strings.HasSuffix(n, testSuffix) && !l.opts.Tests {
+		if e.IsDir() || strings.HasPrefix(n, ".") || !strings.HasSuffix(n, ".hcl") || strings.HasSuffix(n, testSuffix) && !r.opts.Tests || strings.HasSuffix(n, ".vars.hcl") {
 			continue
 		}
 		names = append(names, n)
 	}
 	sort.Strings(names)
 	if len(names) == 0 {
-		l.noPlace(diag.Empty, fmt.Sprintf("no configuration in %q", l.cfg.Dir), "A configuration is a directory with files whose names end in .hcl.")
+		r.noPlace(diag.Empty, fmt.Sprintf("no configuration in %q", shown), "A configuration is a directory with files whose names end in .hcl.")
 	}
 	if len(names) > maxFiles {
-		l.noPlace(diag.FileTooLarge, "too many files", fmt.Sprintf("A directory may hold %d configuration files.", maxFiles))
+		r.noPlace(diag.FileTooLarge, "too many files", fmt.Sprintf("A directory may hold %d configuration files.", maxFiles))
 		names = nil
 	}
 	return names
 }
 
-func (l *loader) noPlace(code diag.Code, summary, detail string) {
-	l.diags = append(l.diags, diag.Diagnostic{Code: code, Summary: summary, Detail: detail})
+// readDir lists a directory that lies within the configuration's.
+func (r *run) readDir(dir string) ([]fs.DirEntry, error) {
+	if r.root == nil {
+		return nil, r.rootErr
+	}
+	return fs.ReadDir(r.root.FS(), filepath.ToSlash(filepath.Clean(dir)))
+}
+
+func (r *run) noPlace(code diag.Code, summary, detail string) {
+	r.diags = append(r.diags, diag.Diagnostic{Code: code, Summary: summary, Detail: detail})
 }
 
 // cause is an error of the file system without the path, which the message has.
@@ -67,31 +78,45 @@ func cause(err error) string {
 	return upperFirst(err.Error()) + "."
 }
 
-// parse reads and parses one file. It returns nil if nothing of it can be used.
-func (l *loader) parse(name string) *hclsyntax.Body {
-	display := l.display(name)
-	data, err := readConfined(l.cfg.Dir, name, maxFileBytes)
+// parse reads and parses a file, whose name is relative to the configuration's
+// directory. It returns nil if nothing of it can be used.
+func (r *run) parse(name string) *hclsyntax.Body {
+	data, err := r.readConfined(name, maxFileBytes)
 	if err != nil {
-		code := diag.FileUnreadable
-		if errors.Is(err, errTooLarge) {
-			code = diag.FileTooLarge
-		}
-		l.noPlace(code, fmt.Sprintf("can't read %q", display), cause(err))
-		l.broken[display] = true
+		r.unreadable(r.display(name), err)
 		return nil
 	}
-	l.cfg.Files[display] = data
+	return r.parseText(data, r.display(name))
+}
+
+func (r *run) unreadable(display string, err error) {
+	code := diag.FileUnreadable
+	if errors.Is(err, errTooLarge) {
+		code = diag.FileTooLarge
+	}
+	r.noPlace(code, fmt.Sprintf("can't read %q", display), cause(err))
+	r.broken[display] = true
+}
+
+// parseText parses what has been read of a file.
+func (r *run) parseText(data []byte, display string) *hclsyntax.Body {
+	r.bytesRead += len(data)
+	if r.bytesRead > maxTotalBytes {
+		r.unreadable(display, errTooMuch)
+		return nil
+	}
+	r.cfg.Files[display] = data
 	if d, ok := precheck(data, display); !ok {
-		l.diags = append(l.diags, d)
-		l.broken[display] = true
+		r.diags = append(r.diags, d)
+		r.broken[display] = true
 		return nil
 	}
 	file, diags := hclsyntax.ParseConfig(data, display, hcl.InitialPos)
 	for _, d := range diags {
 		if d.Severity == hcl.DiagError {
-			l.broken[display] = true
+			r.broken[display] = true
 		}
-		l.diags = append(l.diags, syntaxProblem(d))
+		r.diags = append(r.diags, syntaxProblem(d))
 	}
 	body, ok := file.Body.(*hclsyntax.Body)
 	if !ok {
@@ -121,27 +146,33 @@ func syntaxProblem(d *hcl.Diagnostic) diag.Diagnostic {
 	return out
 }
 
-var errTooLarge = errors.New("the file is too large")
+var (
+	errTooLarge = errors.New("the file is too large")
+	errTooMuch  = fmt.Errorf("%w: all files together may have %d MiB", errTooLarge, maxTotalBytes>>20)
+)
 
-// readConfined reads a regular file that lies within dir, links included.
-func readConfined(dir, name string, limit int64) ([]byte, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
+// readConfined reads a regular file that lies within the configuration's
+// directory, links included.
+func (r *run) readConfined(name string, limit int64) ([]byte, error) {
+	if r.root == nil {
+		return nil, r.rootErr
 	}
-	defer root.Close()
-	info, err := root.Stat(name) // before opening: opening a pipe would block
+	info, err := r.root.Stat(name) // before opening: opening a pipe would block
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
-	f, err := root.Open(name)
+	f, err := r.root.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	return readLimited(f, limit)
+}
+
+func readLimited(f io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,7 +15,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/patchbay-io/patchbay/core/diag"
 )
@@ -34,86 +34,103 @@ var placeholderPattern = regexp.MustCompile("\x00Secret:([0-9]+)\x00")
 
 // resolve puts the secrets back into an evaluated string. False means that it
 // holds none: the placeholder was transformed.
-func (l *loader) resolve(s string) (string, bool) {
+func (r *run) resolve(s string) (string, bool) {
 	found := false
 	out := placeholderPattern.ReplaceAllStringFunc(s, func(p string) string {
 		i, err := strconv.Atoi(placeholderPattern.FindStringSubmatch(p)[1])
-		if err != nil || i >= len(l.secrets) {
+		if err != nil || i >= len(r.secrets) {
 			return p
 		}
 		found = true
-		return l.secrets[i]
+		return r.secrets[i]
 	})
 	return out, found
 }
 
 // hide registers a secret and returns the value that stands for it.
-func (l *loader) hide(secret string) cty.Value {
-	l.secrets = append(l.secrets, secret)
-	return cty.StringVal(placeholder(len(l.secrets) - 1)).Mark(secretMark{})
+func (r *run) hide(secret string) cty.Value {
+	r.secrets = append(r.secrets, secret)
+	return cty.StringVal(placeholder(len(r.secrets) - 1)).Mark(secretMark{})
 }
 
-// secretFunction is secret() as expressions call it; fetchSecret has been there
-// before.
-func (l *loader) secretFunction() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "reference", Type: cty.String}},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			i, ok := l.secretIndex[args[0].AsString()]
-			if !ok {
-				return cty.UnknownVal(cty.String), errors.New("the reference of a secret can't depend on another value")
-			}
-			return cty.StringVal(placeholder(i)).Mark(secretMark{}), nil
-		},
-	})
+// missingMark marks secrets that aren't there, besides secretMark.
+type missingMark struct{}
+
+// fetched is a secret that has been asked for.
+type fetched struct {
+	value cty.Value
+	err   error // why it isn't there
 }
 
-// fetchSecret reads the secret that a call of secret() refers to. False means
-// that the call is wrong; a secret that isn't there is reported, and stands for
-// the empty string.
-func (l *loader) fetchSecret(call *hclsyntax.FunctionCallExpr, ctx *hcl.EvalContext, context string) bool {
-	const usage = `Write secret("env:NAME") or secret("file:PATH").`
+// secretKinds lists what can stand before the colon of a reference.
+func secretKinds() []string { return []string{"env", "file"} }
+
+const secretUsage = `Write secret("env:NAME") or secret("file:PATH").`
+
+// callSecret evaluates a call of secret(). False means that the call is wrong; a
+// secret that isn't there is reported, and stands for the empty string.
+func (l *loader) callSecret(call *hclsyntax.FunctionCallExpr, ctx *hcl.EvalContext, context string) (cty.Value, bool) {
 	rng := call.Range()
+	wrong := func(summary, detail string) (cty.Value, bool) {
+		l.report(diag.SecretMisused, rng, context, summary, detail)
+		return cty.NilVal, false
+	}
 	if len(call.Args) != 1 || call.ExpandFinal {
-		l.report(diag.SecretMisused, rng, context, "secret() takes one reference", usage)
-		return false
+		return wrong("secret() takes one reference", secretUsage)
 	}
 	v, diags := call.Args[0].Value(ctx)
-	if diags.HasErrors() || v.ContainsMarked() || !v.IsWhollyKnown() || v.IsNull() || v.Type() != cty.String {
-		l.report(diag.SecretMisused, rng, context, "the reference of a secret must be plain text", usage)
-		return false
+	if !diags.HasErrors() && !v.IsWhollyKnown() {
+		return cty.NilVal, false // it has been reported why
+	}
+	if diags.HasErrors() || v.ContainsMarked() || v.IsNull() || v.Type() != cty.String {
+		return wrong("the reference of a secret must be plain text", secretUsage)
 	}
 	ref := v.AsString()
 	kind, name, _ := strings.Cut(ref, ":")
-	if kind != "env" && kind != "file" || name == "" {
-		l.report(diag.SecretMisused, rng, context, "not a reference to a secret", usage)
-		return false
+	if !slices.Contains(secretKinds(), kind) || name == "" {
+		return wrong("not a reference to a secret", secretUsage)
 	}
-	var text string
-	var err error
-	if kind == "env" {
-		text, err = l.envSecret(name)
-	} else {
-		text, err = l.fileSecret(name, rng, context)
+	f := l.fetch(kind, name, rng, context)
+	if errors.Is(f.err, errNotText) {
+		return wrong("the secret is not text", "Plugins take their arguments as UTF-8 text. Encode a binary key as base64 or hex.")
 	}
-	if err == nil && !utf8.ValidString(text) {
-		l.report(diag.SecretMisused, rng, context, "the secret is not text", "Plugins take their arguments as UTF-8 text. Encode a binary key as base64 or hex.")
-		return false
-	}
-	if err != nil {
-		l.secretsGone = true
+	if f.err != nil {
 		sev := diag.Warning
 		if l.opts.RequireSecrets {
 			sev = diag.Error
 		}
-		l.suggest(sev, diag.MissingSecret, rng, context, "missing secret "+quote(ref), upperFirst(err.Error())+".", "")
+		l.suggest(sev, diag.MissingSecret, rng, context, "missing secret "+quote(ref), upperFirst(f.err.Error())+".", "")
 	}
-	if _, ok := l.secretIndex[ref]; !ok {
-		l.hide(text)
-		l.secretIndex[ref] = len(l.secrets) - 1
+	return f.value, true
+}
+
+var errNotText = errors.New("it is not text")
+
+// fetch gets a secret, once for each reference.
+func (l *loader) fetch(kind, name string, rng hcl.Range, context string) fetched {
+	if kind == "file" && !filepath.IsAbs(name) {
+		name = filepath.Join(l.cfg.Dir, l.dir(), name)
 	}
-	return true
+	key := kind + ":" + name
+	if f, ok := l.fetched[key]; ok {
+		return f
+	}
+	var text string
+	var f fetched
+	if kind == "env" {
+		text, f.err = l.envSecret(name)
+	} else {
+		text, f.err = l.fileSecret(name, rng, context)
+	}
+	if f.err == nil && !utf8.ValidString(text) {
+		text, f.err = "", errNotText
+	}
+	f.value = l.hide(text)
+	if f.err != nil {
+		f.value = f.value.Mark(missingMark{})
+	}
+	l.fetched[key] = f
+	return f
 }
 
 func (l *loader) envSecret(name string) (string, error) {
@@ -129,9 +146,6 @@ func (l *loader) envSecret(name string) (string, error) {
 
 // fileSecret reads a secret's file, without the line break that editors add.
 func (l *loader) fileSecret(name string, rng hcl.Range, context string) (string, error) {
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(l.cfg.Dir, name)
-	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return "", errors.New(lowerFirst(strings.TrimSuffix(cause(err), ".")))

@@ -61,5 +61,8 @@ func blockContext(b *hclsyntax.Block) string {
 	return s
 }
 
-// cutReference splits "sink.kafka.stream" into "sink" and "kafka.stream".
-func cutReference(key string) (kind, address string, ok bool) { return strings.Cut(key, ".") }
+// before is what stands in front of the first sep.
+func before(s, sep string) string {
+	out, _, _ := strings.Cut(s, sep)
+	return out
+}

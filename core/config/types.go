@@ -26,11 +26,14 @@ type Options struct {
 	// Env looks up an environment variable, for secret("env:…") and for
 	// PATCHBAY_VAR_name. Nil means an empty environment.
 	Env func(string) (string, bool)
-	// Vars are values of variables, stronger than PATCHBAY_VAR_name and defaults.
+	// Vars are values of variables, stronger than all other ways to give them.
 	Vars map[string]string
 	// Tests asks for the test blocks, and for the files *.test.hcl that hold
 	// nothing else. Without it neither is looked at: what runs needs no tests.
 	Tests bool
+	// VarFiles are files of values, the later the stronger; weaker than Vars,
+	// stronger than the directory's own *.auto.vars.hcl.
+	VarFiles []string
 	// RequireSecrets makes a missing secret an error instead of a warning.
 	RequireSecrets bool
 	// Version is the running patchbay's, "0.1.0", which required_version must
@@ -100,8 +103,9 @@ const (
 
 // Source is one configured provider endpoint.
 type Source struct {
-	Address       string // "twilio.support"
-	Type, Name    string
+	Address       string // "twilio.support"; TYPE.NAME.KEY with for_each, after module.NAME in a module
+	Type, Name    string // the block's labels
+	Block         string // what diagnostics call the block: source "twilio" "support"
 	Path          string // of the endpoint; default /hooks/TYPE/NAME
 	PublicURL     string // of the endpoint, as the provider calls it; empty if unknown
 	OnAuthFailure string // Reject or Quarantine
@@ -126,8 +130,9 @@ type Batch struct {
 
 // Sink is one configured destination.
 type Sink struct {
-	Address        string // "sqlite.facts"
+	Address        string // "sqlite.facts"; see Source
 	Type, Name     string
+	Block          string // see Source
 	Batch          Batch
 	ConfigJSON     []byte // the plugin's arguments; contains secrets
 	MissingSecrets bool   // see Source
@@ -149,7 +154,7 @@ type Lookup struct {
 
 // Pipeline carries the events of its sources through its stages to its sinks.
 type Pipeline struct {
-	Name   string
+	Name   string // "messaging"; NAME.KEY with for_each, after module.NAME in a module
 	From   []*Source
 	Stages []Stage // in the order written
 	To     []*Sink

@@ -1,8 +1,8 @@
 package config
 
 import (
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -14,149 +14,258 @@ import (
 	"github.com/patchbay-io/patchbay/core/diag"
 )
 
-// variable is a declared variable.
+// variable is what a variable block says, and where its value came from.
 type variable struct {
-	value        cty.Value
-	sensitive    bool
-	missing      bool      // its default is a secret that isn't there
-	defaultRange hcl.Range // zero without a default
+	sensitive   bool
+	want        cty.Type
+	optional    *typeexpr.Defaults // of an object's attributes
+	validations []validation
+
+	from string    // "It comes from -var.", empty for the default
+	at   hcl.Range // where the value is written, or else the block's header
 }
 
-// loadVariables declares all variables, and gives each its value: the strongest
-// of Options.Vars, PATCHBAY_VAR_name and the default.
-func (l *loader) loadVariables(blocks []*hclsyntax.Block) {
-	l.varObject = cty.EmptyObjectVal // a default can't refer to another variable
-	values := map[string]cty.Value{}
-	for _, b := range blocks {
-		if !l.name(b, 1, `variable "NAME" { type = string }`) || !l.unique("var."+b.Labels[0], b) {
-			continue
-		}
-		v := l.variable(b)
-		l.variables[b.Labels[0]] = v
-		values[b.Labels[0]] = v.value
-	}
-	l.varObject = cty.ObjectVal(values)
-	declared := slices.Sorted(maps.Keys(l.variables))
-	for _, name := range slices.Sorted(maps.Keys(l.opts.Vars)) {
-		if l.variables[name] == nil {
-			l.diags = append(l.diags, diag.Diagnostic{
-				Code: diag.UnknownReference, Summary: "a value for the unknown variable " + quote(name),
-				Detail: "No variable block declares it.", Suggestion: diag.Suggest(name, declared),
-			})
-		}
-	}
+// argument is what a module block says for a variable of the module.
+type argument struct {
+	attr    *hclsyntax.Attribute
+	l       *loader // of the block
+	context string
 }
 
-func (l *loader) variable(block *hclsyntax.Block) *variable {
-	name := block.Labels[0]
-	b := l.body(block, blockContext(block))
-	v := &variable{value: cty.DynamicVal, sensitive: b.flag("sensitive")}
+// variable reads a variable block and gives the variable its value.
+func (l *loader) variable(t *thing) cty.Value {
+	b := l.body(t.block, l.where(t.block))
+	v := &variable{sensitive: b.flag("sensitive"), at: b.header}
+	t.variable = v
 	b.text("description", "")
-	want := l.variableType(b, v.sensitive)
+	var known bool
+	v.want, v.optional, known = variableType(b, v.sensitive)
 	def := b.take("default")
+	v.validations = validations(b)
 	b.done()
-
-	text, given := l.opts.Vars[name]
-	if !given {
-		text, given = l.opts.Env("PATCHBAY_VAR_" + name)
+	out := l.variableValue(t, b, def)
+	if !known {
+		return cty.DynamicVal
 	}
-	l.secretsGone = false
-	switch {
-	case given:
-		v.value = l.givenValue(b, text, want, v.sensitive)
-	case def != nil:
-		v.defaultRange = def.Expr.Range()
-		v.value = l.defaultValue(b, def, want, v)
-	default:
-		l.report(diag.MissingValue, b.header, b.context, "variable "+quote(name)+" has no value",
-			fmt.Sprintf("Set it with -var %s=..., in the environment as PATCHBAY_VAR_%s, or give it a default.", name, name))
-	}
-	v.missing = l.secretsGone
-	return v
+	return out
 }
 
-func (l *loader) variableType(b *body, sensitive bool) cty.Type {
-	a := b.take("type")
-	if a == nil {
-		if sensitive {
-			return cty.String
+// variableValue is what the module's block says, or what was given from outside,
+// or the default.
+func (l *loader) variableValue(t *thing, b *body, def *hclsyntax.Attribute) cty.Value {
+	name, v := t.block.Labels[0], t.variable
+	if arg := l.mod.args[name]; arg != nil {
+		v.at = arg.attr.Expr.Range()
+		v.from = "The value is written in the module's block."
+		out, ok := l.writtenValue(t, arg.l, arg.attr.Expr, arg.context, quote(name))
+		if !ok || !out.IsNull() {
+			return out
 		}
-		return cty.DynamicPseudoType
 	}
-	want, diags := typeexpr.TypeConstraint(a.Expr)
-	if diags.HasErrors() {
-		b.report(diag.WrongType, a.Expr.Range(), "unknown type", "Types are string, number, bool, list(string), map(string) and the like, without quotes.")
-		return cty.DynamicPseudoType
+	if l.mod.parent == nil {
+		if out, ok := l.outsideValue(t, b, name); ok {
+			return out
+		}
+	}
+	if def != nil {
+		v.at, v.from = def.Expr.Range(), ""
+		out, _ := l.writtenValue(t, &loader{run: l.run}, def.Expr, b.context, "the default")
+		return out
+	}
+	remedy := fmt.Sprintf("Set it with -var %s=..., in the environment as PATCHBAY_VAR_%s, or give it a default.", name, name)
+	if l.mod.parent != nil {
+		remedy = fmt.Sprintf("Write %s = ... in the block of the module, or give it a default.", name)
+	}
+	b.report(diag.MissingValue, b.header, "variable "+quote(name)+" has no value", remedy)
+	return cty.DynamicVal
+}
+
+// variableType reads the type of a variable; without one, anything will do.
+// False means that it has been reported what is wrong with it.
+func variableType(b *body, sensitive bool) (cty.Type, *typeexpr.Defaults, bool) {
+	a := b.take("type")
+	if a == nil && sensitive {
+		return cty.String, nil, true
+	}
+	if a == nil {
+		return cty.DynamicPseudoType, nil, true
+	}
+	want, ok := referenceConstraint(a.Expr)
+	var optional *typeexpr.Defaults
+	if !ok {
+		var diags hcl.Diagnostics
+		want, optional, diags = typeexpr.TypeConstraintWithDefaults(a.Expr)
+		if diags.HasErrors() {
+			b.report(diag.WrongType, a.Expr.Range(), "unknown type",
+				"Types are string, number, bool, list(string), map(string), object({...}), any and the like, without quotes; for references source, sink and lookup.")
+			return cty.DynamicPseudoType, nil, false
+		}
 	}
 	if sensitive && want != cty.String {
 		b.report(diag.WrongType, a.Expr.Range(), "a sensitive variable must be a string", "Only text can be kept out of sight.")
-		return cty.String
+		return cty.String, nil, false
 	}
-	return want
+	return want, optional, true
 }
 
-// givenValue reads a value from outside: text as it is, other types as HCL.
-func (l *loader) givenValue(b *body, text string, want cty.Type, sensitive bool) cty.Value {
-	if sensitive {
-		return l.hide(text) // I14; and byte-exact, which cty would not be
+// referenceConstraint reads the types of references, which only we know.
+func referenceConstraint(e hcl.Expression) (cty.Type, bool) {
+	switch hcl.ExprAsKeyword(e) {
+	case "source":
+		return sourceType, true
+	case "sink":
+		return sinkType, true
+	case "lookup":
+		return lookupType, true
 	}
-	if want == cty.String || want == cty.DynamicPseudoType {
-		return cty.StringVal(text)
+	call, diags := hcl.ExprCall(e)
+	if diags.HasErrors() || len(call.Arguments) != 1 {
+		return cty.NilType, false
 	}
-	bad := func() cty.Value {
-		b.report(diag.InvalidValue, b.header, "the value given from outside can't be used",
-			fmt.Sprintf("It must be a %s, written as in a file.", want.FriendlyNameForConstraint()))
-		return cty.UnknownVal(want)
+	of, ok := referenceConstraint(call.Arguments[0])
+	switch {
+	case !ok:
+		return cty.NilType, false
+	case call.Name == "list":
+		return cty.List(of), true
+	case call.Name == "set":
+		return cty.Set(of), true
+	case call.Name == "map":
+		return cty.Map(of), true
 	}
-	if _, ok := precheck([]byte(text), ""); !ok || len(text) > maxFileBytes {
-		return bad()
-	}
-	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
-	if diags.HasErrors() {
-		return bad()
-	}
-	v, diags := e.Value(nil)
-	if diags.HasErrors() || !v.IsWhollyKnown() {
-		return bad()
-	}
-	v, err := convert.Convert(v, want)
-	if err != nil || v.IsNull() {
-		return bad()
-	}
-	return v
+	return cty.NilType, false
 }
 
-func (l *loader) defaultValue(b *body, def *hclsyntax.Attribute, want cty.Type, v *variable) cty.Value {
-	val, ok := l.eval(def.Expr, b.context)
+// fit converts a value to the variable's type.
+func (v *variable) fit(val cty.Value) (cty.Value, error) {
+	if v.optional != nil && !val.IsNull() {
+		val = v.optional.Apply(val)
+	}
+	return convert.Convert(val, v.want)
+}
+
+// writtenValue evaluates a value that is written in a file. False means that it
+// has been reported what is wrong with it.
+func (l *loader) writtenValue(t *thing, in *loader, e hclsyntax.Expression, context, what string) (cty.Value, bool) {
+	v := t.variable
+	rng := e.Range()
+	val, ok := in.evalAny(e, context)
 	if v.sensitive && (!ok || !val.ContainsMarked()) {
-		l.blankLiteral(def.Expr)
+		in.blankLiteral(e)
+		t.written = append(t.written, rng)
 	}
 	if !ok {
-		return cty.UnknownVal(want)
+		return cty.DynamicVal, false
 	}
-	rng := def.Expr.Range()
-	if val.ContainsMarked() && !v.sensitive {
-		b.report(diag.SecretMisused, rng, "a secret as the default of a variable that is not sensitive", "Add sensitive = true.")
-		return cty.UnknownVal(want)
+	if val.ContainsMarked() && !v.sensitive && l.mod.args[t.block.Labels[0]] == nil {
+		l.report(diag.SecretMisused, rng, context, "a secret as the value of a variable that is not sensitive", "Add sensitive = true to the variable.")
+		return cty.DynamicVal, false
 	}
-	out, err := convert.Convert(val, want)
+	out, err := v.fit(val)
 	if err != nil {
-		b.report(diag.WrongType, rng, "the default is not a "+want.FriendlyNameForConstraint(), "")
-		return cty.UnknownVal(want)
+		l.report(diag.WrongType, rng, context, what+" is not "+typeName(v.want), notConverted(err))
+		return cty.DynamicVal, false
 	}
 	if !v.sensitive || val.ContainsMarked() || out.IsNull() {
-		return out
+		return out, true
 	}
-	l.clearSecret(b, rng, out.AsString())
-	return l.hide(out.AsString())
+	l.clearSecret(rng, context, out.AsString())
+	return l.hide(out.AsString()), true
+}
+
+// typeName is a type with its article: "a list of string".
+func typeName(t cty.Type) string {
+	name := t.FriendlyNameForConstraint()
+	if slices.Contains([]byte("aeio"), name[0]) {
+		return "an " + name
+	}
+	return "a " + name
+}
+
+// notConverted is the error of a conversion as a sentence, if it says more than
+// that there is none.
+func notConverted(err error) string {
+	var path cty.PathError
+	if !errors.As(err, &path) || len(path.Path) == 0 {
+		return ""
+	}
+	return upperFirst(shorten(err.Error(), maxSyntaxText)) + "."
 }
 
 // clearSecret warns about a secret in clear text, and keeps it out of sight.
-func (l *loader) clearSecret(b *body, rng hcl.Range, secret string) {
-	l.blanks[rng.Filename] = append(l.blanks[rng.Filename], rng)
+func (r *run) clearSecret(rng hcl.Range, context, secret string) {
+	r.blanks[rng.Filename] = append(r.blanks[rng.Filename], rng)
 	if secret == "" {
 		return
 	}
-	l.secrets = append(l.secrets, secret)
-	l.warn(diag.ClearSecret, rng, b.context, "a secret in clear text", `Write secret("env:NAME") or secret("file:PATH") instead.`)
+	r.secrets = append(r.secrets, secret)
+	r.warn(diag.ClearSecret, rng, context, "a secret in clear text", `Write secret("env:NAME") or secret("file:PATH") instead.`)
+}
+
+// validation is a condition that a variable's value must meet.
+type validation struct {
+	b                  *body
+	condition, message *hclsyntax.Attribute
+}
+
+func validations(b *body) []validation {
+	var out []validation
+	for _, block := range b.takeBlocks("validation") {
+		n := b.l.body(block, b.context+", validation")
+		v := validation{
+			b:         n,
+			condition: n.require("condition", "Write what must hold, for instance condition = length(var.NAME) > 0."),
+			message:   n.require("error_message", "Write in a sentence what the value must be."),
+		}
+		n.done()
+		out = append(out, v)
+	}
+	return out
+}
+
+// checkVariables evaluates everything of the module that nothing has mentioned,
+// so that mistakes in it are found too, and checks the variables' values.
+func (l *loader) checkVariables() {
+	for _, t := range l.mod.order {
+		l.evaluate(t, t.rng, "")
+	}
+	for _, t := range l.mod.of("var") {
+		if !t.value.IsWhollyKnown() {
+			continue // it has been reported why
+		}
+		for _, v := range t.variable.validations {
+			l.validate(t, v)
+		}
+	}
+}
+
+func (l *loader) validate(t *thing, v validation) {
+	if v.condition == nil || v.message == nil {
+		return
+	}
+	val, ok := v.b.eval(v.condition)
+	if !ok {
+		return
+	}
+	rng := v.condition.Expr.Range()
+	switch val, err := convert.Convert(val, cty.Bool); {
+	case val.ContainsMarked():
+		no := secretRefused()
+		v.b.report(no.code, rng, no.summary, no.detail)
+		return
+	case err != nil || val.IsNull():
+		v.b.report(diag.WrongType, rng, "the condition is not true or false", "Compare the value with something.")
+		return
+	case val.True():
+		return
+	}
+	message, _ := v.b.textOf(v.message)
+	if message == "" {
+		return // it has been reported, or there is nothing to say
+	}
+	detail := shorten(message, maxSyntaxText)
+	if t.variable.from != "" {
+		detail += " " + t.variable.from
+	}
+	l.report(diag.InvalidVariable, t.variable.at, l.where(t.block), "the value of "+t.name+" is refused", detail)
 }

@@ -38,6 +38,10 @@ const (
 	MissingFile      Code = "PB2119"
 	WindowTooShort   Code = "PB2120"
 	WrongVersion     Code = "PB2121"
+	Cycle            Code = "PB2131"
+	WrongForEach     Code = "PB2132"
+	BadModule        Code = "PB2133"
+	InvalidVariable  Code = "PB2134"
 )
 
 // Codes of expressions.
@@ -49,6 +53,7 @@ const (
 	AlwaysFalse        Code = "PB2205"
 	ExpressionTooLarge Code = "PB2206"
 	InvalidExpression  Code = "PB2207"
+	TooMuch            Code = "PB2211"
 )
 
 // Codes of secrets and plugins.
@@ -130,6 +135,10 @@ func explanations() map[Code]string {
 		MissingFile:      "A file that the configuration names isn't there, can't be read, isn't what it should be, or lies outside the configuration's directory. Paths are relative to the directory and may not leave it.",
 		WindowTooShort:   "The provider repeats unacknowledged requests for longer than the dedup window remembers, so a late repetition would count as a new event. Make the window at least as long as the provider's retry horizon.",
 		WrongVersion:     "The configuration says with required_version which versions of patchbay it was written for, and this one isn't among them. Install another version; or change the constraint, once you have checked that the configuration means the same here.",
+		Cycle:            "To know the value one would have to know it already: locals that refer to each other in a circle, a module whose argument is its own output, a for_each over its own blocks. The message lists the names from the first to the first again; write one of them without the others.",
+		WrongForEach:     "for_each makes a block for each element: it takes an object or a map, or a list or set of strings. Its keys become part of names, paths and metrics, so they are names themselves, known when the configuration is loaded, and no secrets. In all, for_each, dynamic and modules may make 1000 blocks.",
+		BadModule:        "A module is a folder of blocks within the configuration's own folder, written out as source = \"./FOLDER\". It can't lie outside, not even through a link, and it can't contain itself.",
+		InvalidVariable:  "The value of a variable doesn't meet the condition in its validation block. The text is the configuration's own; the message says where the value came from.",
 
 		UnknownFunction:    "There is no function of that name. In event expressions there are cidrmatch, coalesce, contains, endswith, has, length, lower, matches, now, replace, startswith, substr, tonumber, tostring, trim, try and upper and the timestamp functions timeadd, timestamp and unix; in other arguments coalesce, concat, length, lower, secret, tonumber, tostring and upper.",
 		WrongArguments:     "The function takes another number of arguments, or arguments of other types. Some must be constants, because they are prepared when the configuration is loaded: a pattern, a network, a duration.",
@@ -137,6 +146,7 @@ func explanations() map[Code]string {
 		InvalidPattern:     "A regular expression or a network can't be understood. Regular expressions have Go's RE2 syntax; backslashes are doubled inside quotes. Networks are written 10.0.0.0/8 or 2001:db8::/32.",
 		AlwaysFalse:        "The comparison can never be true. An empty field is null, so compare with null to ask whether a field is missing; any other comparison with null is false.",
 		ExpressionTooLarge: "The expression has more than 10000 parts or is nested more than 200 deep. Move sets of values into a lookup.",
+		TooMuch:            "A value has more than 10000 elements or 4 MiB of text, or the expressions of the configuration look at so much data, so often, that loading it would take too long. Large tables belong in a lookup, which is not read when the configuration is loaded.",
 		InvalidExpression:  "The expression could not be evaluated: a division by zero, an index that doesn't exist, a number that can't be represented.",
 
 		MissingSecret:  "A secret isn't there: the environment variable isn't set or empty, or the file can't be read. patchbay validate only warns, because the place where a configuration is checked need not know the secrets; patchbay run refuses to start.",

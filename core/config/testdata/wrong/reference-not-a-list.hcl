@@ -1,4 +1,4 @@
 pipeline "p" {
-  from = source.twilio.base # ERROR PB2108
+  from = { a = 1 } # ERROR PB2105
   to   = [] # ERROR PB2103
 }

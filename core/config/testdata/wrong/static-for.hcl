@@ -1,4 +1,4 @@
 sink "kafka" "s" { # WARNING PB2116
-  brokers = [for b in ["a"] : b] # ERROR PB2203
+  brokers = [for a in ["a"] : [for b in [a] : [for c in [b] : [for d in [c] : d]]]] # ERROR PB2203
   topic   = "t"
 }

@@ -1,4 +1,4 @@
-variable "a" {
+variable "a" { # WARNING PB2116
   sensitive = true
   default   = "hunter2-in-clear" # WARNING PB2302
 }

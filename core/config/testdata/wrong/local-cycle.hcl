@@ -1,0 +1,5 @@
+locals {
+  a = "${local.b}!"
+  b = [local.c]
+  c = { x = local.a } # ERROR PB2131
+}

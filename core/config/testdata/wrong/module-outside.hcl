@@ -1,0 +1,3 @@
+module "m" {
+  source = "./../elsewhere" # ERROR PB2133
+}
