@@ -37,6 +37,7 @@ run: build ## start patchbay on examples/local for use; DIR=… for another conf
 .PHONY: test
 test: build ## run every test that needs Go modules alone
 	$(GO) test -timeout 5m ./...
+	$(BIN)/patchbay test examples/local
 
 .PHONY: test-real
 test-real: ## run the Kafka tests against a real Apache Kafka (needs Java 17 and Maven)

@@ -96,6 +96,7 @@ func (a *app) root() *cobra.Command {
 		a.runCommand(), a.validateCommand(), a.triggerCommand(), a.explainCommand(), a.eventsCommand(), a.dlqCommand(),
 		a.statusCommand(), a.accountCommand(), a.journalCommand(), a.pluginCommand(), a.versionCommand(),
 		a.fmtCommand(), a.completionCommand(),
+		a.testCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())
 	return root

@@ -43,6 +43,21 @@ func (s *setup) options() (config.Options, error) {
 // prepare finds the plugins and reads the configuration. The engine is nil if
 // the diagnostics have errors.
 func (a *app) prepare(ctx context.Context, dir string, s *setup, strict bool, log zerolog.Logger, setMask func(func(string) string)) (*engine.Engine, *config.Config, diag.List, error) {
+	cat, cfg, diags, err := a.configure(ctx, dir, s, strict, log)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	setMask(cfg.Mask)
+	if diags.HasErrors() {
+		return nil, cfg, diags, nil
+	}
+	e, err := engine.New(cfg, cat, engine.Options{Log: log, Version: sdk.Version})
+	return e, cfg, diags, err
+}
+
+// configure is prepare without an engine. What runs is strict: secrets must be
+// there, and tests are not looked at.
+func (a *app) configure(ctx context.Context, dir string, s *setup, strict bool, log zerolog.Logger) (*catalog.Catalog, *config.Config, diag.List, error) {
 	o, err := s.options()
 	if err != nil {
 		return nil, nil, nil, err
@@ -51,14 +66,9 @@ func (a *app) prepare(ctx context.Context, dir string, s *setup, strict bool, lo
 	if err != nil {
 		return nil, nil, nil, &problem{exit: exitInvalid, code: "plugins", err: err}
 	}
-	o.Types, o.RequireSecrets = cat, strict
+	o.Types, o.RequireSecrets, o.Tests = cat, strict, !strict
 	cfg, diags := a.load(dir, o)
-	setMask(cfg.Mask)
-	if diags.HasErrors() {
-		return nil, cfg, diags, nil
-	}
-	e, err := engine.New(cfg, cat, engine.Options{Log: log, Version: sdk.Version})
-	return e, cfg, diags, err
+	return cat, cfg, diags, nil
 }
 
 func dirArg(args []string) string {
