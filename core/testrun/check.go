@@ -27,7 +27,7 @@ func (c *checker) check(x *config.Expect) *Failure {
 	if n == x.Count || x.Count < 0 && n > 0 {
 		return nil
 	}
-	f := &Failure{Where: place(x.Range), Want: want(x), Got: c.got(x, n)}
+	f := &Failure{Where: place(x.Range.Filename, x.Range.Start.Line), Want: want(x), Got: c.got(x, n)}
 	if n == 0 {
 		f.Differences = differences
 	}

@@ -78,7 +78,7 @@ func (c *coverage) missed(cfg *config.Config) []string {
 	var out []string
 	for _, p := range cfg.Pipelines {
 		if !c.pipelines[p] {
-			out = append(out, fmt.Sprintf("pipeline %q (%s): no test", p.Name, place(p.Range)))
+			out = append(out, fmt.Sprintf("pipeline %q (%s): no test", p.Name, place(p.Range.Filename, p.Range.Start.Line)))
 			continue
 		}
 		for i := range p.Stages {
@@ -86,11 +86,11 @@ func (c *coverage) missed(cfg *config.Config) []string {
 			held := c.held[condition(s)]
 			switch {
 			case s.Route != nil && !held[1]:
-				out = append(out, fmt.Sprintf("pipeline %q, route %q (%s): no event took it", p.Name, s.Label, place(s.Range)))
+				out = append(out, fmt.Sprintf("pipeline %q, route %q (%s): no event took it", p.Name, s.Label, place(s.Range.Filename, s.Range.Start.Line)))
 			case s.Filter != nil && !held[0]:
-				out = append(out, fmt.Sprintf("pipeline %q, filter (%s): it ended no event", p.Name, place(s.Range)))
+				out = append(out, fmt.Sprintf("pipeline %q, filter (%s): it ended no event", p.Name, place(s.Range.Filename, s.Range.Start.Line)))
 			case s.Filter != nil && !held[1]:
-				out = append(out, fmt.Sprintf("pipeline %q, filter (%s): no event passed it", p.Name, place(s.Range)))
+				out = append(out, fmt.Sprintf("pipeline %q, filter (%s): no event passed it", p.Name, place(s.Range.Filename, s.Range.Start.Line)))
 			}
 		}
 	}

@@ -105,7 +105,9 @@ func (nowhere) Info() sdk.Info {
 	return sdk.Info{Name: "nowhere", Version: "0.0.1", Summary: "A sink to test with.", Sink: sdk.SinkTraits{Idempotency: sdk.Keyed}}
 }
 
-func (nowhere) Open(context.Context, *nowhereConfig) error { return errors.New("a test started a sink") }
+func (nowhere) Open(context.Context, *nowhereConfig) error {
+	return errors.New("a test started a sink")
+}
 
 func (nowhere) Write(context.Context, []sdk.Event, *sdk.Results) error {
 	return errors.New("a test wrote to a sink")

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/inspect"
 	"github.com/patchbay-io/patchbay/core/lookup"
@@ -165,7 +164,7 @@ func (r *runner) all(ctx context.Context) *Report {
 // one runs a test.
 func (r *runner) one(ctx context.Context, t *config.Test, n int) Result {
 	began := time.Now()
-	res := Result{Name: t.Name, Where: place(t.Range), Authenticated: t.Authenticate, Received: []*Received{}}
+	res := Result{Name: t.Name, Where: place(t.Range.Filename, t.Range.Start.Line), Authenticated: t.Authenticate, Received: []*Received{}}
 	err := r.happen(ctx, t, n, &res)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -194,6 +193,9 @@ func (r *runner) happen(ctx context.Context, t *config.Test, n int, res *Result)
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
 	if err := w.carry(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err() // a plugin that was interrupted says it in other words
+		}
 		return err
 	}
 	h, err := w.read(res.Received)
@@ -228,7 +230,7 @@ func (w *world) explain(ctx context.Context, received []*Received) error {
 }
 
 // place is where something is written, as people and editors read it.
-func place(r hcl.Range) string { return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line) }
+func place(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }
 
 // tables are the lookups' files, read once a run.
 type tables struct {

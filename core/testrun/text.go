@@ -91,6 +91,9 @@ func event(e *inspect.Event) string {
 		}
 	}
 	out := strings.TrimSpace(what + "  " + strings.Join(facts, ", "))
+	if d := e.DeadLetter; d != nil {
+		return strings.TrimSpace(fmt.Sprintf("%s  -> dead letter %q: %s", out, d.Code, d.Reason))
+	}
 	if e.Outcome != journal.Staged.String() {
 		return strings.TrimSpace(fmt.Sprintf("%s  -> %s by %s: %s", out, strings.ReplaceAll(e.Outcome, "_", "-"), e.By, e.Detail))
 	}

@@ -103,7 +103,9 @@ func (w *world) arrival(ctx context.Context, s *config.Source) (*arrival, error)
 }
 
 // open reports whether the source takes requests as they are.
-func (w *world) open(a *arrival) bool { return !w.test.Authenticate || a.plugin.said().Auth.GetNone() != nil }
+func (w *world) open(a *arrival) bool {
+	return !w.test.Authenticate || a.plugin.said().Auth.GetNone() != nil
+}
 
 // receive has the receiver take a request, and says what became of it.
 func (w *world) receive(ctx context.Context, g config.Given) (*Received, error) {

@@ -15,7 +15,7 @@ import (
 
 // Config is the arguments of a sendgrid block.
 type Config struct {
-	PublicKey    string        `pb:"public_key,required" doc:"Verification key of the signed Event Webhook, as SendGrid shows it." example:"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE..."`
+	PublicKey    string        `pb:"public_key,required" doc:"Verification key of the signed Event Webhook, as SendGrid shows it." example:"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE+E9U7wSqvH/1iCuTG3yRz4NTSB3eBaOinhc7xJLY1srOtd4PLaV156UduU3TzcEMmHNpXLY296uSW5k1lO7agA=="`
 	PreviousKeys []string      `pb:"previous_public_keys" doc:"Keys that are still accepted: SendGrid replaces a key at once, and requests signed with the old one may be on their way."`
 	MaxAge       time.Duration `pb:"max_age" default:"0s" min:"0" doc:"Largest accepted distance between the time of signing and now. Zero accepts any: SendGrid repeats a request for 24 hours and does not say whether it signs it anew."`
 }
