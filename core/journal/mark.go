@@ -66,10 +66,9 @@ func (j *Journal) Marks(ns uint32, buckets []uint32, hashes []Hash, hit func(i i
 	return nil
 }
 
-// EachMark calls each for every identity that a namespace remembers, until it
-// returns false.
-func (j *Journal) EachMark(ns uint32, each func(Hash) bool) error {
-	lower := binary.BigEndian.AppendUint32([]byte{prefixMark}, ns)
+// EachMark calls each for every identity in a bucket, until it returns false.
+func (j *Journal) EachMark(ns, bucket uint32, each func(Hash) bool) error {
+	lower := markBucketPrefix(ns, bucket)
 	return j.scan(lower, upperBound(lower), func(k, _ []byte) (bool, error) {
 		if len(k) != markKeyLen {
 			return false, fmt.Errorf("%w: %s", ErrCorrupt, describeKey(k))

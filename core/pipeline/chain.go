@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/patchbay-io/patchbay/configs"
 	"github.com/patchbay-io/patchbay/core/config"
@@ -50,7 +51,7 @@ func where(s *config.Stage) string {
 func (c *Chain) stage(p *config.Pipeline, s *config.Stage) (stage.Stage, error) {
 	switch s.Kind {
 	case config.KindDedup:
-		return dedup.New(c.Journal, c.Staged.Number(), s.Dedup.Window)
+		return dedup.New(c.Journal, c.Staged.Number(), s.Dedup.Window, time.Now)
 	case config.KindNormalize:
 		return normalizer(p, s.Normalize)
 	case config.KindEnrich:

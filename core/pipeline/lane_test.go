@@ -22,7 +22,7 @@ import (
 
 func dedupFor(window time.Duration) func(*bed) []stage.Stage {
 	return func(b *bed) []stage.Stage {
-		s, err := dedup.New(b.j, b.out.Number(), window)
+		s, err := dedup.New(b.j, b.out.Number(), window, time.Now)
 		if err != nil {
 			b.t.Fatalf("dedup: %v", err)
 		}

@@ -7,8 +7,10 @@
 // window and at most one and a half. The marks are part of the same step as the
 // events they let pass (I7), and survive restarts.
 //
-// Most events are new. That they are is answered from memory (filter.go), so that
-// the cost of an event does not grow with the number of identities remembered.
+// Most events are new. That they are is answered from memory, by a filter a bucket
+// (filter.go), so that the cost of an event hardly grows with the number of
+// identities remembered. A filter goes with its bucket: none is ever built anew
+// while events pass.
 //
 // Buckets go by the time of receipt, never by the provider's time (F23). A clock
 // that jumps forward makes the stage forget one bucket, not all: buckets are
@@ -33,24 +35,26 @@ import (
 type Stage struct {
 	j      *journal.Journal
 	ns     uint32
+	now    func() time.Time
 	width  time.Duration
 	window time.Duration
-
-	refill chan struct{} // asks Run to build the filter anew
+	found  []uint32 // buckets that New found, for Run to read
 
 	mu       sync.Mutex
 	buckets  []uint32 // that hold marks, oldest first
+	filters  map[uint32]*filter
 	dropped  time.Time
 	everDrop bool
-	filter   *filter // nil until it holds every live mark
-	next     *filter // being built by Run; gets every new mark too
-	// last holds, by source, the hashes of the batch that a lane may not have
-	// committed yet: a filter being built cannot find them in the journal.
-	last map[string][]journal.Hash
 }
 
-// New returns the stage for a namespace, which is the pipeline's own number.
-func New(j *journal.Journal, ns uint32, window time.Duration) (*Stage, error) {
+// maxFilters bounds the buckets that have a filter: three lie within the window,
+// one more is being filled or dropped. A clock that jumps about makes more
+// buckets; those are looked up in the journal (I12).
+const maxFilters = 4
+
+// New returns the stage for a namespace, which is the pipeline's own number. now
+// is the clock that says how often a bucket may be dropped.
+func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Time) (*Stage, error) {
 	if window < time.Second {
 		return nil, fmt.Errorf("dedup: window %s is below a second", window)
 	}
@@ -59,58 +63,55 @@ func New(j *journal.Journal, ns uint32, window time.Duration) (*Stage, error) {
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
 	s := &Stage{
-		j: j, ns: ns, window: window, width: window / 2, buckets: bs,
-		refill: make(chan struct{}, 1), last: map[string][]journal.Hash{},
+		j: j, ns: ns, now: now, window: window, width: window / 2, found: slices.Clone(bs), buckets: bs, filters: map[uint32]*filter{},
 	}
-	if len(bs) == 0 {
-		s.filter = newFilter()
-	} else {
-		s.refill <- struct{}{}
+	for _, b := range bs[max(0, len(bs)-maxFilters):] {
+		s.filters[b] = newFilter(false)
 	}
 	return s, nil
 }
 
-// Run keeps the filter up to date until ctx ends: it builds it from the journal
-// after a restart, and anew when a bucket was dropped, since a Bloom filter
-// forgets nothing. The stage works without, only slower.
+// Run fills the filters of the buckets that were there at the start, and
+// returns. The stage works without, only slower.
 func (s *Stage) Run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.refill:
-		}
-		if err := s.build(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("dedup: build filter: %w", err)
+	for _, bucket := range s.found {
+		if err := s.fill(ctx, bucket); err != nil {
+			return fmt.Errorf("dedup: fill filter: %w", err)
 		}
 	}
+	return nil
 }
 
-func (s *Stage) build(ctx context.Context) error {
-	f := newFilter()
-	s.mu.Lock()
-	s.next = f
-	for _, hs := range s.last {
-		for _, h := range hs {
-			f.add(h)
-		}
-	}
-	s.mu.Unlock()
-	n := 0
-	err := s.j.EachMark(s.ns, func(h journal.Hash) bool {
+// fill adds a bucket's marks to its filter. Marks that are made meanwhile are
+// added by those who make them.
+func (s *Stage) fill(ctx context.Context, bucket uint32) error {
+	const step = 4096
+	hashes := make([]journal.Hash, 0, step)
+	add := func() (more bool) {
 		s.mu.Lock()
-		f.add(h)
-		s.mu.Unlock()
-		n++
-		return n%4096 != 0 || ctx.Err() == nil
+		defer s.mu.Unlock()
+		f := s.filters[bucket]
+		for _, h := range hashes {
+			if f != nil {
+				f.add(h)
+			}
+		}
+		hashes = hashes[:0]
+		return f != nil && ctx.Err() == nil
+	}
+	err := s.j.EachMark(s.ns, bucket, func(h journal.Hash) bool {
+		hashes = append(hashes, h)
+		return len(hashes) < step || add()
 	})
+	if err != nil || !add() {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = nil
-	if err == nil && ctx.Err() == nil {
-		s.filter = f
+	if f := s.filters[bucket]; f != nil {
+		f.complete = true
 	}
-	return err
+	return nil
 }
 
 // seen is an identity's first appearance, in this batch or in the journal.
@@ -168,12 +169,20 @@ func (s *Stage) Apply(b *stage.Batch) error {
 func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Hash, who []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.filter == nil {
-		return hashes, owner
+	filters := make([]*filter, 0, maxFilters)
+	for _, b := range s.buckets {
+		f := s.filters[b]
+		if f == nil || !f.complete {
+			return hashes, owner
+		}
+		filters = append(filters, f)
 	}
 	for i, h := range hashes {
-		if s.filter.mayHold(h) {
-			ask, who = append(ask, h), append(who, owner[i])
+		for _, f := range filters {
+			if f.mayHold(h) {
+				ask, who = append(ask, h), append(who, owner[i])
+				break
+			}
 		}
 	}
 	return ask, who
@@ -191,22 +200,16 @@ type mark struct {
 func (s *Stage) remember(b *stage.Batch, marks []mark) {
 	slices.SortFunc(marks, func(x, y mark) int { return bytes.Compare(x.hash[:], y.hash[:]) })
 	value := make([]byte, 0, 2*binary.MaxVarintLen64)
-	hashes := make([]journal.Hash, len(marks))
-	for i, m := range marks {
-		hashes[i] = m.hash
+	for _, m := range marks {
 		b.Tx.Mark(s.ns, m.bucket, m.hash, m.first.encode(value[:0]))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range [...]*filter{s.filter, s.next} {
-		if f == nil {
-			continue
-		}
-		for _, h := range hashes {
-			f.add(h)
+	for _, m := range marks {
+		if f := s.filters[m.bucket]; f != nil {
+			f.add(m.hash)
 		}
 	}
-	s.last[b.Items[0].Event.Source] = hashes
 }
 
 // decide ends the duplicates and remembers the rest.
@@ -252,6 +255,9 @@ func (s *Stage) bucket(received time.Time) uint32 {
 	defer s.mu.Unlock()
 	if at, ok := slices.BinarySearch(s.buckets, n); !ok {
 		s.buckets = slices.Insert(s.buckets, at, n)
+		if len(s.filters) < maxFilters {
+			s.filters[n] = newFilter(true)
+		}
 	}
 	return n
 }
@@ -266,7 +272,7 @@ func (s *Stage) live() []uint32 {
 func (s *Stage) expire(b *stage.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.buckets) < 2 || (s.everDrop && time.Since(s.dropped) < s.width/2) {
+	if len(s.buckets) < 2 || (s.everDrop && s.now().Sub(s.dropped) < s.width/2) {
 		return nil
 	}
 	end := time.Unix(0, (int64(s.buckets[0])+1)*int64(s.width))
@@ -274,11 +280,8 @@ func (s *Stage) expire(b *stage.Batch) error {
 		return nil
 	}
 	b.Tx.DropBucket(s.ns, s.buckets[0])
+	delete(s.filters, s.buckets[0])
 	s.buckets = s.buckets[1:]
-	s.dropped, s.everDrop = time.Now(), true
-	select {
-	case s.refill <- struct{}{}:
-	default:
-	}
+	s.dropped, s.everDrop = s.now(), true
 	return nil
 }
