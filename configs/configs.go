@@ -6,7 +6,7 @@ package configs
 
 import "embed"
 
-// FS holds mapping/TYPE.csv and dictionary.csv.
+// FS holds mapping/TYPE.csv, dictionary.csv and templates/NAME.
 //
-//go:embed mapping dictionary.csv
+//go:embed mapping dictionary.csv all:templates
 var FS embed.FS

@@ -3,6 +3,8 @@ package expr
 import (
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/patchbay-io/patchbay/sdk"
 )
 
@@ -48,6 +50,7 @@ type Bool struct {
 	eval     func(*Env) bool
 	uses     []Use
 	constant bool
+	rng      hcl.Range
 }
 
 // Eval reports whether the condition holds; null does not hold.

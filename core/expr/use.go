@@ -20,6 +20,9 @@ func (c *compiler) use(field string, rng hcl.Range) {
 // Uses lists what the condition reads of the event, in the order written.
 func (b *Bool) Uses() []Use { return b.uses }
 
+// Range is where the condition is written.
+func (b *Bool) Range() hcl.Range { return b.rng }
+
 // Constant returns whether the condition holds, if that doesn't depend on the
 // event.
 func (b *Bool) Constant() (holds, ok bool) {

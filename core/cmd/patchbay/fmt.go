@@ -224,7 +224,7 @@ func (r *fmtRun) file(name string) (*source, error) {
 }
 
 func badPath(err error) error {
-	return &problem{exit: exitInvalid, code: "unreadable", err: fmt.Errorf("fmt: %w", err)}
+	return &problem{exit: exitInvalid, code: "unreadable", err: fmt.Errorf("%w", err)}
 }
 
 func (r *fmtRun) format(text []byte, name string) ([]byte, error) {
