@@ -78,6 +78,7 @@ bench: build ## measure on this machine; table on screen, figures in bin/bench.j
 generate: ## write the generated code and pages again
 	cd sdk/wire && $(GO) run github.com/bufbuild/buf/cmd/buf@v1.75.0 generate
 	$(GO) test ./core/diag -run TestPage -update
+	$(GO) test ./core/reference -run TestPage -update
 
 .PHONY: clean
 clean: ## remove what build made
