@@ -2,6 +2,7 @@ package config
 
 import (
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
@@ -84,6 +85,9 @@ func fixtureEnv(name string) (string, bool) {
 	return v, ok
 }
 
+// fixtureNow is the fixtures' clock.
+var fixtureNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
 func fixtureOptions() Options {
-	return Options{Types: fixtureTypes(), Env: fixtureEnv, Version: "0.1.0", Tests: true}
+	return Options{Types: fixtureTypes(), Env: fixtureEnv, Version: "0.1.0", Tests: true, Now: func() time.Time { return fixtureNow }}
 }

@@ -51,6 +51,7 @@ func (l *loader) source(s *Source, b *body, block *hclsyntax.Block, key string) 
 	}
 	s.OnAuthFailure = b.word("on_auth_failure", Reject, Quarantine)
 	s.MaxBody = b.size("max_body", 0, minBody)
+	l.access(s, b)
 	s.Info = l.typeInfo(wire.TypeInfo_KIND_SOURCE, block, b.context)
 	s.ConfigJSON, s.Ranges, s.MissingSecrets = l.pluginConfig(b, s.Info)
 }

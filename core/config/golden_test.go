@@ -30,6 +30,7 @@ func fixture(t testing.TB, file string) string {
 			t.Fatal(err)
 		}
 	}
+	writeCertificates(t, dir)
 	return dir
 }
 

@@ -62,11 +62,12 @@ func TestDefaults(t *testing.T) {
 	want := Receiver{
 		Listen: "127.0.0.1:8080", MaxBody: 1 << 20, MaxInFlight: 64 << 20, MaxConnections: 10000, HeaderTimeout: 5 * time.Second,
 		BodyTimeout: 15 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 10 * time.Second,
+		MaxHeaderBytes: 32 << 10, ForwardedHeader: "X-Forwarded-For",
 	}
-	if cfg.Receiver != want {
+	if !reflect.DeepEqual(cfg.Receiver, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg.Receiver, want)
 	}
-	if cfg.Admin.Listen != "127.0.0.1:9090" || cfg.Journal != (Journal{Retain: 168 * time.Hour}) {
+	if cfg.Admin.Listen != "127.0.0.1:9090" || cfg.Journal != (Journal{Retain: 168 * time.Hour, MinFree: 256 << 20}) {
 		t.Errorf("got %+v, %+v", cfg.Admin, cfg.Journal)
 	}
 	s := cfg.Sources[0]
@@ -89,7 +90,7 @@ func TestStages(t *testing.T) {
 	dir := fixture(t, "testdata/good/stages.hcl")
 	cfg := load(t, dir, fixtureOptions())
 	if cfg.RequiredVersion != "~> 0.1" || cfg.DataDir != "/var/lib/patchbay" || cfg.Receiver.MaxInFlight != 4<<20 ||
-		cfg.Receiver.HeaderTimeout != time.Second || cfg.Journal != (Journal{24 * time.Hour, 10 << 30}) || cfg.Admin.Listen != "127.0.0.1:0" {
+		cfg.Receiver.HeaderTimeout != time.Second || cfg.Journal != (Journal{24 * time.Hour, 10 << 30, 1 << 30}) || cfg.Admin.Listen != "127.0.0.1:0" {
 		t.Errorf("got %+v", cfg)
 	}
 	urls := []string{cfg.Sources[0].PublicURL, cfg.Sources[1].PublicURL, cfg.Sources[2].PublicURL}

@@ -17,6 +17,8 @@ const (
 	defaultAdminListen    = "127.0.0.1:9090"
 	defaultMaxBody        = 1 << 20
 	defaultMaxInFlight    = 64 << 20
+	defaultMaxHeaders     = 32 << 10
+	defaultMinFree        = 256 << 20
 	defaultMaxConnections = 10000
 	defaultRetain         = 168 * time.Hour
 	defaultWindow         = 168 * time.Hour
@@ -25,6 +27,13 @@ const (
 
 // minBody is the smallest limit that still lets real requests in.
 const minBody = 1 << 10
+
+// The bounds of max_header_bytes: what real requests have, and what a
+// connection may take of memory before anybody knows it.
+const (
+	minHeaders = 4 << 10
+	maxHeaders = 1 << 20
+)
 
 // loadSettings reads the blocks of which there is at most one.
 func (l *loader) loadSettings(blocks map[string][]*hclsyntax.Block) {
@@ -91,6 +100,8 @@ func (l *loader) receiver(b *body) hcl.Range {
 	r.BodyTimeout = b.duration("body_timeout", 15*time.Second)
 	r.IdleTimeout = b.duration("idle_timeout", 60*time.Second)
 	r.WriteTimeout = b.duration("write_timeout", 10*time.Second)
+	r.MaxHeaderBytes = int(b.bounded("max_header_bytes", b.size("max_header_bytes", defaultMaxHeaders, minHeaders), maxHeaders))
+	l.network(r, b)
 	if r.MaxInFlight < r.MaxBody {
 		b.report(diag.OutOfRange, b.syn.Attributes["max_in_flight"].Expr.Range(), `"max_in_flight" is smaller than "max_body"`, "A request of the largest size would never be accepted.")
 	}
@@ -114,5 +125,6 @@ func (l *loader) admin(b *body, receiverListen hcl.Range) {
 func (l *loader) journal(b *body) {
 	l.cfg.Journal.Retain = b.duration("retain", defaultRetain)
 	l.cfg.Journal.MaxDisk = b.size("max_disk", 0, 64<<20)
+	l.cfg.Journal.MinFree = b.size("min_free", defaultMinFree, 1<<20)
 	b.done()
 }

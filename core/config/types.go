@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -39,6 +40,9 @@ type Options struct {
 	// Version is the running patchbay's, "0.1.0", which required_version must
 	// allow. Empty means that it isn't checked.
 	Version string
+	// Now is the clock that certificates are held against. Nil means that it
+	// isn't looked at when they end.
+	Now func() time.Time
 }
 
 // Config is a configuration without mistakes, or as much of it as could be
@@ -78,6 +82,23 @@ type Receiver struct {
 	BodyTimeout    time.Duration // default 15 s
 	IdleTimeout    time.Duration // default 60 s
 	WriteTimeout   time.Duration // default 10 s
+	MaxHeaderBytes int           // default 32 KiB
+	TLS            *TLS          // nil: plain HTTP
+	// Allow are the networks from which sources without a list of their own take
+	// requests; empty means any.
+	Allow []netip.Prefix
+	// TrustedProxies are believed about the client's address, which they write
+	// into ForwardedHeader: X-Forwarded-For or Forwarded.
+	TrustedProxies  []netip.Prefix
+	ForwardedHeader string
+}
+
+// TLS is the certificate of the public listener.
+type TLS struct {
+	CertFile, KeyFile string // absolute
+	ClientCAFile      string // absolute; empty: clients show no certificate
+	MinVersion        string // "1.2" (default) or "1.3"
+	Reload            time.Duration
 }
 
 // Admin is the listener for metrics, health and the console.
@@ -91,8 +112,11 @@ type Journal struct {
 	// have them. Default 168 h.
 	Retain time.Duration
 	// MaxDisk is the most the journal may hold in bytes; zero means as much as
-	// the disk has.
+	// the disk has. Requests are accepted up to nine tenths of it.
 	MaxDisk int64
+	// MinFree is the free disk space in bytes below which no request is
+	// accepted. Default 256 MiB.
+	MinFree int64
 }
 
 // What happens to requests whose authentication fails.
@@ -110,6 +134,13 @@ type Source struct {
 	PublicURL     string // of the endpoint, as the provider calls it; empty if unknown
 	OnAuthFailure string // Reject or Quarantine
 	MaxBody       int64  // bytes; zero means the plugin's or the receiver's
+	// Allow are the networks from which requests are taken, instead of the
+	// receiver's; empty means the receiver's.
+	Allow []netip.Prefix
+	// ClientCertificate wants a certificate that the receiver's client_ca_file
+	// vouches for. Default: whether there is one.
+	ClientCertificate bool
+	MaxRate           int // requests stored a second; zero means any
 	// ConfigJSON are the plugin's arguments. It contains secrets.
 	ConfigJSON []byte
 	// MissingSecrets says that a secret was not there, so that the plugin's

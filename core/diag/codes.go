@@ -62,6 +62,8 @@ const (
 	ClearSecret    Code = "PB2302"
 	SecretMisused  Code = "PB2303"
 	ExposedSecret  Code = "PB2304"
+	BadCertificate Code = "PB2305"
+	CertificateEnd Code = "PB2306"
 	PluginRejected Code = "PB2401"
 )
 
@@ -153,6 +155,8 @@ func explanations() map[Code]string {
 		ClearSecret:    "The argument is a secret and stands in clear text in a file that is probably under version control. Write secret(\"env:NAME\") or secret(\"file:/run/secrets/name\") instead, and replace the secret at its provider.",
 		SecretMisused:  "secret() takes one constant string, \"env:NAME\" or \"file:PATH\". Its result may be used whole or inside a template, but not compared, measured or transformed, and only as a plugin's argument or a sensitive variable's default.",
 		ExposedSecret:  "The file of a secret may be read by others on this machine. Restrict it to patchbay's user: chmod 600.",
+		BadCertificate: "A file of receiver's tls block isn't there or can't be used: it should be PEM, the certificate followed by its intermediates in cert_file, its private key without a password in key_file, the authorities that sign clients' certificates in client_ca_file. patchbay validate only warns about a file that isn't there, because the place where a configuration is checked need not have it; patchbay run refuses to start.",
+		CertificateEnd: "The receiver's certificate has expired, expires within 14 days or isn't valid yet, by this machine's clock. Providers refuse to send to it then. Renew it: patchbay reads the files again by itself.",
 		PluginRejected: "The plugin looked at its arguments and found a problem; the text is the plugin's. Its documentation says more: patchbay docs TYPE.",
 
 		NoDedup:           "Providers repeat requests that were not acknowledged in time. Without a dedup stage each repetition passes as a further event, and only sinks that write by key absorb it. Add dedup { window = \"168h\" } as the first stage.",
@@ -160,8 +164,8 @@ func explanations() map[Code]string {
 		NotByKey:          "The sink doesn't write by key. When its answer to a write is lost, patchbay writes again, because losing an event is worse than having it twice. Readers of such a sink should count distinct event_id. This is a note: it is how that destination works, not a mistake.",
 		WeakDurability:    "The sink is set up to confirm a write before it is safe from the loss of one machine or of power. patchbay believes what a sink confirms, so events could be lost after they were counted as delivered.",
 		UnknownURL:        "The provider signs the URL that it called. Behind a proxy patchbay sees another URL, and takes nothing from the request's headers, which anybody can write. Set public_url to the URL that the provider was given, or genuine requests may be refused.",
-		NoAuthentication:  "Requests to this source are accepted from anybody who knows its path, so events in the reports may be invented. Use the provider's signature or password if it offers one; otherwise allow only its networks in front of patchbay.",
-		OpenReceiver:      "The receiver listens beyond this machine without TLS. What passes can be read on the way, credentials included, and whoever reaches the port can try. Listen on 127.0.0.1 behind a proxy that terminates TLS, or add a tls block if the configuration knows its certificate.",
+		NoAuthentication:  "Requests to this source are accepted from anybody who knows its path, so events in the reports may be invented. Use the provider's signature or password if it offers one; otherwise name its networks with allow, or want a client certificate.",
+		OpenReceiver:      "The receiver listens beyond this machine without TLS. What passes can be read on the way, credentials included, and whoever reaches the port can try. Listen on 127.0.0.1 behind a proxy that terminates TLS, or give the receiver a tls block with a certificate.",
 		OpenAdmin:         "The admin listener shows metrics and answers the command line. It is protected by a token, but was not made to face a network. Listen on 127.0.0.1 and reach it through a tunnel or a proxy that authenticates.",
 		RetainTooShort:    "What was received is removed from the journal before the dedup window, or the time for which the provider repeats requests, has passed. Nothing is counted twice by that, but explain can no longer show the request that a duplicate repeats. Make journal.retain at least as long.",
 		TwoWays:           "Two pipelines carry the events of one source to the same sink. A sink that doesn't write by key gets each event twice; one that does keeps what came last, which may be either pipeline's version. Give each pipeline its own sink, or merge them.",

@@ -15,10 +15,10 @@ import (
 
 // listeners looks at who can reach what listens.
 func (l *linter) listeners() {
-	if listen := l.cfg.Receiver.Listen; !loopback(listen) {
+	if listen := l.cfg.Receiver.Listen; !loopback(listen) && l.cfg.Receiver.TLS == nil {
 		l.warn(diag.OpenReceiver, l.setting("receiver", "listen"), "receiver",
 			fmt.Sprintf("the receiver listens on %q without TLS", listen),
-			"Messages and credentials pass in the clear, and whoever reaches the port can try. Listen on 127.0.0.1 behind a proxy that terminates TLS.")
+			"Messages and credentials pass in the clear, and whoever reaches the port can try. Listen on 127.0.0.1 behind a proxy that terminates TLS, or write a tls block.")
 	}
 	if listen := l.cfg.Admin.Listen; !loopback(listen) {
 		l.warn(diag.OpenAdmin, l.setting("admin", "listen"), "admin",

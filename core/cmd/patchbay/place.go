@@ -34,7 +34,7 @@ func (p *place) flags(cmd *cobra.Command) {
 
 // load reads a configuration.
 func (a *app) load(dir string, o config.Options) (*config.Config, diag.List) {
-	o.Env, o.Version = a.env, sdk.Version
+	o.Env, o.Version, o.Now = a.env, sdk.Version, a.now
 	cfg, diags := config.Load(dir, o)
 	a.files = cfg.Files
 	return cfg, diags

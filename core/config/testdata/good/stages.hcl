@@ -23,6 +23,7 @@ admin {
 journal {
   retain   = "24h"
   max_disk = "10GiB"
+  min_free = "1GiB"
 }
 
 source "sendgrid" "marketing" {

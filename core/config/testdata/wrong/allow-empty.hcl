@@ -1,0 +1,3 @@
+receiver {
+  allow = [] # ERROR PB2109
+}

@@ -1,0 +1,3 @@
+receiver {
+  allow = [secret("env:TWILIO_AUTH_TOKEN")] # ERROR PB2303
+}

@@ -1,0 +1,3 @@
+receiver {
+  allow = ["::ffff:0.0.0.0/90"] # ERROR PB2109
+}

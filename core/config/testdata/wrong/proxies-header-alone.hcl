@@ -1,0 +1,3 @@
+receiver {
+  forwarded_header = "Forwarded" # ERROR PB2103
+}

@@ -1,0 +1,6 @@
+receiver {
+  tls {
+    cert_file = "early.pem" # WARNING PB2306
+    key_file  = "early.key"
+  }
+}

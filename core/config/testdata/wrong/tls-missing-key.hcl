@@ -1,0 +1,5 @@
+receiver {
+  tls { # ERROR PB2103
+    cert_file = "good.pem"
+  }
+}

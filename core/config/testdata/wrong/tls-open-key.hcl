@@ -1,0 +1,6 @@
+receiver {
+  tls {
+    cert_file = "good.pem"
+    key_file  = "open.key" # WARNING PB2304
+  }
+}

@@ -1,0 +1,6 @@
+receiver {
+  tls {
+    cert_file = "good.pem"
+    key_file  = "soon.key" # ERROR PB2305
+  }
+}
