@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/patchbay-io/patchbay/core/certificate"
 	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
@@ -42,7 +43,11 @@ type Status struct {
 	Lanes    []LaneStatus    `json:"lanes"`
 	Sinks    []SinkStatus    `json:"sinks"`
 	Journal  journal.Metrics `json:"journal"`
-	Full     bool            `json:"full"` // the disk is nearly full, nothing is accepted
+	Full     bool            `json:"full"` // no room, nothing is accepted; Reasons say more
+	// Certificate is the receiver's; nil without TLS.
+	Certificate *certificate.Status `json:"certificate,omitempty"`
+	// Warnings are what a person should look at although everything works.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // SourceStatus is where a source stands.

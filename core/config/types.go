@@ -93,6 +93,14 @@ type Receiver struct {
 	ForwardedHeader string
 }
 
+// Scheme is what the listener itself speaks: "http" or "https".
+func (r *Receiver) Scheme() string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
 // TLS is the certificate of the public listener.
 type TLS struct {
 	CertFile, KeyFile string // absolute

@@ -20,12 +20,9 @@ import (
 // build makes every part from the configuration, sinks before lanes: a sink's
 // cursor is durable before anything is staged for it.
 func (e *Engine) build() error {
-	rc := e.cfg.Receiver
-	e.receiver = receiver.New(receiver.Options{
-		Journal: e.journal, Log: e.log, Registry: e.registry, MaxInFlight: rc.MaxInFlight,
-		MaxConnections: rc.MaxConnections, HeaderTimeout: rc.HeaderTimeout, BodyTimeout: rc.BodyTimeout,
-		IdleTimeout: rc.IdleTimeout, WriteTimeout: rc.WriteTimeout,
-	})
+	if err := e.addReceiver(); err != nil {
+		return err
+	}
 	for _, c := range e.cfg.Lookups {
 		t, err := lookup.Open(c.File, c.Key, e.log)
 		if err != nil {

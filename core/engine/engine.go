@@ -16,6 +16,7 @@ import (
 
 	"github.com/patchbay-io/patchbay/core/admin"
 	"github.com/patchbay-io/patchbay/core/catalog"
+	"github.com/patchbay-io/patchbay/core/certificate"
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -48,6 +49,7 @@ type Engine struct {
 
 	journal     *journal.Journal
 	receiver    *receiver.Receiver
+	certificate *certificate.Keeper // nil without TLS
 	registry    *prometheus.Registry
 	sources     map[string]*source
 	sinks       map[string]*sink
@@ -106,6 +108,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 func (e *Engine) openJournal() error {
 	j, err := journal.Open(journal.Options{
 		Dir: filepath.Join(e.cfg.DataDir, "journal"), Log: e.log.With().Str("part", "journal").Logger(),
+		MinFree: uint64(e.cfg.Journal.MinFree), MaxDisk: uint64(e.cfg.Journal.MaxDisk), MemTableBytes: memTable(e.cfg.Journal.MaxDisk),
 	})
 	if err != nil {
 		return err
@@ -154,6 +157,9 @@ func (e *Engine) serve(ctx context.Context, rl, al net.Listener) error {
 		workers.run(d.Run)
 	}
 	workers.run(e.trimLoop)
+	if e.certificate != nil {
+		workers.run(e.certificate.Run)
+	}
 	token, err := e.writeAdminFile(al.Addr())
 	if err != nil {
 		cancel(err)

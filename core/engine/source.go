@@ -68,10 +68,15 @@ func (s *source) endpoint(c *config.Config) receiver.Config {
 	r := receiver.Config{
 		Source: s.cfg.Address, Path: s.cfg.Path, PublicURL: s.cfg.PublicURL, MaxBody: s.cfg.MaxBody,
 		Quarantine: s.cfg.OnAuthFailure == config.Quarantine, Log: s.raw, Verify: s.verify,
+		Allow: s.cfg.Allow, ClientCertificate: s.cfg.ClientCertificate, MaxRate: s.cfg.MaxRate,
+		Proxies: receiver.Proxies{Trusted: c.Receiver.TrustedProxies, Header: c.Receiver.ForwardedHeader},
+	}
+	if len(r.Allow) == 0 {
+		r.Allow = c.Receiver.Allow
 	}
 	if r.PublicURL == "" {
 		// Nobody said how providers reach us: then it is as we listen.
-		r.PublicURL = "http://" + c.Receiver.Listen + s.cfg.Path
+		r.PublicURL = c.Receiver.Scheme() + "://" + c.Receiver.Listen + s.cfg.Path
 	}
 	if r.MaxBody == 0 {
 		r.MaxBody = c.Receiver.MaxBody

@@ -23,8 +23,8 @@ func (e *Engine) Ready() (bool, []string) {
 			why = append(why, fmt.Sprintf("source %s is not configured yet: %s", c.Address, pluginProblem(s.proc)))
 		}
 	}
-	if e.journal.Full() {
-		why = append(why, "the disk is nearly full")
+	if text := e.shortage(); text != "" {
+		why = append(why, text)
 	}
 	return len(why) == 0, why
 }
@@ -41,6 +41,10 @@ func pluginProblem(p *pluginhost.Process) string {
 func (e *Engine) Status() admin.Status {
 	s := admin.Status{Version: e.o.Version, Started: e.started.UTC(), Journal: e.journal.Metrics(), Full: e.journal.Full()}
 	s.Ready, s.Reasons = e.Ready()
+	if e.certificate != nil {
+		c := e.certificate.Status()
+		s.Certificate, s.Warnings = &c, c.Warnings
+	}
 	e.mu.Lock()
 	if e.listening != nil {
 		s.Receiver = e.listening.String()
@@ -93,11 +97,12 @@ var (
 	pluginStarts = prometheus.NewDesc("patchbay_plugin_restarts_total", "How often a block's plugin was started again.", []string{"block"}, nil)
 	ledgerTotal  = prometheus.NewDesc("patchbay_ledger_total", "The ledger: requests and events by what became of them.", []string{"scope", "name", "source", "outcome"}, nil)
 	journalDisk  = prometheus.NewDesc("patchbay_journal_disk_bytes", "Disk space of the journal.", nil, nil)
+	journalFull  = prometheus.NewDesc("patchbay_journal_full", "1 while no request is accepted for want of room.", []string{"shortage"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (*gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{laneBacklog, sinkBacklog, sinkPaused, pluginUp, pluginStarts, ledgerTotal, journalDisk} {
+	for _, d := range []*prometheus.Desc{laneBacklog, sinkBacklog, sinkPaused, pluginUp, pluginStarts, ledgerTotal, journalDisk, journalFull} {
 		ch <- d
 	}
 }
@@ -135,6 +140,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(journalDisk, float64(s.Journal.DiskBytes))
+	for _, short := range []journal.Shortage{journal.DiskLow, journal.AtMaxDisk} {
+		gauge(journalFull, flag(g.e.journal.Shortage() == short), string(short))
+	}
 	type key struct{ scope, name, source, outcome string }
 	sums := map[key]float64{}
 	for _, c := range g.e.journal.Ledger() {

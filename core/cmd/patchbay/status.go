@@ -53,7 +53,13 @@ func writeStatus(w io.Writer, s *admin.Status, now time.Time) error {
 	fmt.Fprintf(t, "patchbay %s, up %s, receiving on %s, %s\n", s.Version, now.Sub(s.Started).Round(time.Second), s.Receiver, ready)
 	fmt.Fprintf(t, "journal %.1f MiB on disk\n", float64(s.Journal.DiskBytes)/(1<<20))
 	if s.Full {
-		fmt.Fprintln(t, "the disk is nearly full: nothing is accepted")
+		fmt.Fprintln(t, "no room in the journal: nothing is accepted")
+	}
+	if c := s.Certificate; c != nil {
+		fmt.Fprintf(t, "certificate of %s, until %s\n", printable(strings.Join(c.Names, ", ")), c.NotAfter.Format(time.DateOnly))
+	}
+	for _, w := range s.Warnings {
+		fmt.Fprintf(t, "warning: %s\n", printable(w))
 	}
 	fmt.Fprintln(t, "\nSOURCE\tPATH\tPLUGIN\tRESTARTS\tBACKLOG")
 	for _, src := range s.Sources {

@@ -26,10 +26,14 @@ import (
 
 type triggerFlags struct {
 	place
-	to, url, key string
-	set          []string
-	count        int
+	to, url, key          string
+	clientCert, clientKey string
+	set                   []string
+	count                 int
 }
+
+// sendTimeout is how long one request may take.
+const sendTimeout = 30 * time.Second
 
 // maxCount bounds how many requests one command sends, one after the other.
 const maxCount = 100_000
@@ -63,6 +67,8 @@ give the private half with --private-key:
 	fs.StringArrayVar(&f.set, "set", nil, "FIELD=VALUE to put into the request; may be repeated")
 	fs.IntVar(&f.count, "count", 1, "how many requests to send")
 	fs.StringVar(&f.url, "url", "", "where to send to instead of the receiver, e.g. the public URL")
+	fs.StringVar(&f.clientCert, "client-cert", "", "file with a client certificate, for sources that want one")
+	fs.StringVar(&f.clientKey, "client-key", "", "file with the client certificate's key")
 	fs.StringVar(&f.key, "private-key", "", "file with the private key, for SendGrid")
 	return cmd
 }
@@ -87,7 +93,11 @@ func (a *app) trigger(ctx context.Context, f *triggerFlags, typ, kind string) er
 	if err != nil {
 		return err
 	}
-	return a.send(ctx, f, spec, target)
+	client, err := a.client(f, cfg)
+	if err != nil {
+		return err
+	}
+	return a.send(ctx, f, spec, client, target)
 }
 
 func checkTrigger(f *triggerFlags, typ, kind string) error {
@@ -151,7 +161,7 @@ func (a *app) spec(f *triggerFlags, cfg *config.Config, src *config.Source, kind
 	}
 	s := &trigger.Spec{Type: src.Type, Kind: kind, URL: src.PublicURL, Secret: args.AuthToken, Now: a.now()}
 	if s.URL == "" {
-		s.URL = "http://" + cfg.Receiver.Listen + src.Path
+		s.URL = cfg.Receiver.Scheme() + "://" + cfg.Receiver.Listen + src.Path
 	}
 	if src.MissingSecrets {
 		return nil, usage("a secret of source.%s is not set here, so its requests cannot be signed", src.Address)
@@ -210,7 +220,7 @@ func (a *app) target(ctx context.Context, f *triggerFlags, cfg *config.Config, s
 		}
 		addr = s.Receiver
 	}
-	target := "http://" + addr + src.Path
+	target := cfg.Receiver.Scheme() + "://" + addr + src.Path
 	if u, err := url.Parse(src.PublicURL); err == nil && u.RawQuery != "" {
 		target += "?" + u.RawQuery
 	}
@@ -223,8 +233,7 @@ type sent struct {
 	MessageID string `json:"message_id"`
 }
 
-func (a *app) send(ctx context.Context, f *triggerFlags, s *trigger.Spec, target string) error {
-	client := &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func (a *app) send(ctx context.Context, f *triggerFlags, s *trigger.Spec, client *http.Client, target string) error {
 	defer client.CloseIdleConnections()
 	results := []sent{}
 	refused := 0
@@ -266,7 +275,11 @@ func (a *app) send(ctx context.Context, f *triggerFlags, s *trigger.Spec, target
 // refusal guesses at the reason of a status for a person.
 func refusal(status int) string {
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusForbidden:
+		return "the signature was not accepted, this machine's address is not in the source's allow, or it wants a client certificate; patchbay account says which"
+	case http.StatusTooManyRequests:
+		return "the source's max_rate is reached, or the core cannot store anything now; see patchbay status"
+	case http.StatusUnauthorized:
 		return "the signature was not accepted; it is made with the configured secret for the configured public_url"
 	case http.StatusNotFound:
 		return "no source listens on that path"
