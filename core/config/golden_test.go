@@ -29,8 +29,10 @@ func fixture(t testing.TB, file string) string {
 		if err := os.WriteFile(filepath.Join(dir, to), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if bytes.Contains(data, []byte("cert_file")) {
+			writeCertificates(t, dir)
+		}
 	}
-	writeCertificates(t, dir)
 	return dir
 }
 
