@@ -147,12 +147,12 @@ func TestOptions(t *testing.T) {
 
 func TestReadBack(t *testing.T) {
 	t.Parallel()
-	ids, err := readBack(t.Context(), `echo 000102030405060708090a0b0c0d0e0f; test -d "$PATCHBAY_TMP"`, t.TempDir())
-	if err != nil || len(ids) != 1 || ids[0][15] != 15 {
-		t.Errorf("got %v, %v", ids, err)
+	ids, unordered, err := readBack(t.Context(), `echo unordered; echo 000102030405060708090a0b0c0d0e0f; test -d "$PATCHBAY_TMP"`, t.TempDir())
+	if err != nil || len(ids) != 1 || ids[0][15] != 15 || !unordered {
+		t.Errorf("got %v, unordered %v, %v", ids, unordered, err)
 	}
 	for command, want := range map[string]string{"echo no such table >&2; exit 1": "no such table", "echo hello": "no event_id"} {
-		if _, err := readBack(t.Context(), command, t.TempDir()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := readBack(t.Context(), command, t.TempDir()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", command, err, want)
 		}
 	}

@@ -33,10 +33,10 @@ type Options struct {
 	Config, Unreachable string
 	// Read is a shell command that prints the event_id of everything that the
 	// destination holds, one a line. It finds the fresh folder in PATCHBAY_TMP.
-	// Empty means the program read in the folder, if it exists.
-	Read      string
-	Unordered bool // the order in which Read prints means nothing
-	Update    bool // write the golden files of sources
+	// The word unordered, before them, says that their order means nothing. Empty
+	// means the program read in the folder, if it exists.
+	Read   string
+	Update bool // write the golden files of sources
 	// Patience is how long the program may take to end. Zero means 5 s, as core
 	// grants.
 	Patience time.Duration
@@ -171,7 +171,7 @@ func (t *trial) sink(ctx context.Context, r suite.Reporter) error {
 		return fmt.Errorf("plugintest: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	h := suite.Harness{Unordered: t.o.Unordered}
+	var h suite.Harness
 	if h.Config, err = t.config(t.o.Config, "config.json", tmp); err != nil {
 		return err
 	}
@@ -187,19 +187,23 @@ func (t *trial) sink(ctx context.Context, r suite.Reporter) error {
 			read = quoted(own)
 		}
 	}
+	checks := &suite.Sink{Type: t.info.Name, Harness: h}
 	if read != "" {
-		h.Read = func(ctx context.Context) ([]sdk.ID, error) { return readBack(ctx, read, tmp) }
+		checks.Harness.Read = func(ctx context.Context) ([]sdk.ID, error) {
+			ids, unordered, err := readBack(ctx, read, tmp)
+			checks.Harness.Unordered = unordered
+			return ids, err
+		}
 	}
-	(&suite.Sink{
-		Type: t.info.Name, Harness: h, Log: t.log.copy,
-		Start: func(ctx context.Context) (*suite.Plugin, error) {
-			inst, err := t.start(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return &suite.Plugin{Client: inst.Client(), Kill: inst.Kill, Close: func() error { inst.Stop(); return nil }}, nil
-		},
-	}).Run(ctx, r)
+	checks.Log = t.log.copy
+	checks.Start = func(ctx context.Context) (*suite.Plugin, error) {
+		inst, err := t.start(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &suite.Plugin{Client: inst.Client(), Kill: inst.Kill, Close: func() error { inst.Stop(); return nil }}, nil
+	}
+	checks.Run(ctx, r)
 	return nil
 }
 
@@ -231,7 +235,7 @@ func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\
 const readTimeout = time.Minute
 
 // readBack asks the command what the destination holds.
-func readBack(ctx context.Context, command, tmp string) ([]sdk.ID, error) {
+func readBack(ctx context.Context, command, tmp string) (ids []sdk.ID, unordered bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
@@ -241,17 +245,20 @@ func readBack(ctx context.Context, command, tmp string) ([]sdk.ID, error) {
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("the command that reads the destination: %w: %s", err, bytes.TrimSpace(said.Bytes()))
+		return nil, false, fmt.Errorf("the command that reads the destination: %w: %s", err, bytes.TrimSpace(said.Bytes()))
 	}
-	var ids []sdk.ID
-	for _, word := range strings.Fields(string(out)) {
+	words := strings.Fields(string(out))
+	if unordered = len(words) > 0 && words[0] == "unordered"; unordered {
+		words = words[1:]
+	}
+	for _, word := range words {
 		id, err := sdk.ParseID(word)
 		if err != nil {
-			return nil, fmt.Errorf("the command that reads the destination printed %q, which is no event_id: %w", word, err)
+			return nil, false, fmt.Errorf("the command that reads the destination printed %q, which is no event_id: %w", word, err)
 		}
 		ids = append(ids, id)
 	}
-	return ids, nil
+	return ids, unordered, nil
 }
 
 // lockedBuffer is what a plugin logged.

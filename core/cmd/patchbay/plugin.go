@@ -9,6 +9,6 @@ func (a *app) pluginCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Args:  noArgs,
 	}
-	cmd.AddCommand(a.pluginTestCommand())
+	cmd.AddCommand(a.pluginNewCommand(), a.pluginTestCommand())
 	return cmd
 }

@@ -26,8 +26,8 @@ NAME.events.json beside each, which --update writes. Package sdktest has the for
 A sink needs its arguments: config.json in the folder, or --config. The text ${tmp}
 in it stands for a fresh folder. What the destination holds is told by the program
 read in the folder, or by --read: it prints the event_id of each event, one a line,
-and finds the fresh folder in PATCHBAY_TMP. Without one, the sink is taken at its
-word.`,
+and finds the fresh folder in PATCHBAY_TMP. If it prints the word unordered first,
+their order means nothing. Without such a program, the sink is taken at its word.`,
 		Example: `  patchbay plugin test ./bin/patchbay-plugin-acme
   patchbay plugin test ./patchbay-plugin-acme --testdata captured --update
   patchbay plugin test ./patchbay-plugin-table --config table.json --read 'psql -Atc "SELECT event_id FROM events"'`,
@@ -43,7 +43,6 @@ word.`,
 	fs.StringVar(&o.Config, "config", "", "JSON file with a sink's arguments")
 	fs.StringVar(&o.Unreachable, "unreachable", "", "JSON file with arguments under which a sink cannot reach its destination")
 	fs.StringVar(&o.Read, "read", "", "shell command that prints the event_id of what a sink's destination holds")
-	fs.BoolVar(&o.Unordered, "unordered", false, "the order in which --read prints means nothing")
 	fs.BoolVar(&o.Update, "update", false, "write the golden files instead of comparing with them")
 	return cmd
 }

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/patchbay-io/patchbay/sdk/sdktest"
+)
+
+func TestConformance(t *testing.T) { sdktest.Source[Config](t, source{}, "testdata") }
