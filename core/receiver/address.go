@@ -52,6 +52,11 @@ func (p *Proxies) origin(remote string, h http.Header) origin {
 	if !among(p.Trusted, o.addr) {
 		return o
 	}
+	return p.behind(o, h)
+}
+
+// behind finds whom the trusted proxy o speaks for.
+func (p *Proxies) behind(o origin, h http.Header) origin {
 	read := readForwarded
 	if p.Header == XForwardedFor {
 		read = readXForwardedFor
