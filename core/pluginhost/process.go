@@ -280,6 +280,10 @@ func (clientPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, c *grp
 
 // launch starts a plugin. The end of ctx ends one that has not shaken hands yet.
 func launch(ctx context.Context, spec *Spec) (*instance, error) {
+	id, err := NewIdentity(time.Now())
+	if err != nil {
+		return nil, err
+	}
 	inst := &instance{}
 	stop := func() bool { return true }
 	defer func() { stop() }()
@@ -287,10 +291,11 @@ func launch(ctx context.Context, spec *Spec) (*instance, error) {
 		HandshakeConfig:  wire.PluginHandshake,
 		Plugins:          goplugin.PluginSet{wire.PluginKey: clientPlugin{}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		AutoMTLS:         true, SkipHostEnv: true, StartTimeout: spec.StartTimeout,
+		TLSConfig:        id.tls(), SkipHostEnv: true, StartTimeout: spec.StartTimeout,
 		Logger: hclog.NewNullLogger(), GRPCDialOptions: wire.DialOptions(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: spec.SocketDir},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+			cmd.Env = append(cmd.Env, EnvClientCert+"="+id.PEM)
 			proc, err := newProcess(cmd, spec)
 			if err != nil {
 				return nil, err

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 	"google.golang.org/grpc"
@@ -52,13 +53,13 @@ func act(mode string) {
 }
 
 func serve(mode string) error {
-	id, err := newIdentity(time.Now())
+	id, err := pluginhost.NewIdentity(time.Now())
 	if err != nil {
 		return err
 	}
 	clients := x509.NewCertPool()
 	clients.AppendCertsFromPEM([]byte(os.Getenv("PLUGIN_CLIENT_CERT")))
-	config := &tls.Config{Certificates: []tls.Certificate{id.pair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
+	config := &tls.Config{Certificates: []tls.Certificate{id.Pair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
 	if mode == "anybody" {
 		config.ClientAuth = tls.NoClientCert
 	}
@@ -97,12 +98,12 @@ func serve(mode string) error {
 }
 
 // listen returns the listener and the handshake.
-func listen(mode string, id *identity) (net.Listener, string, error) {
+func listen(mode string, id *pluginhost.Identity) (net.Listener, string, error) {
 	version := "1"
 	if strings.Contains(os.Getenv("PLUGIN_PROTOCOL_VERSIONS"), "99") && mode == "newer" {
 		version = "99"
 	}
-	cert := base64.RawStdEncoding.EncodeToString(id.pair.Certificate[0])
+	cert := base64.RawStdEncoding.EncodeToString(id.Pair.Certificate[0])
 	if mode == "nocert" {
 		cert = ""
 	}

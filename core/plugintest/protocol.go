@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/sdktest/suite"
 	"github.com/patchbay-io/patchbay/sdk/wire"
@@ -28,7 +29,7 @@ const (
 // protocol checks how the program behaves as a plugin of any kind.
 type protocol struct {
 	path string
-	id   *identity
+	id   *pluginhost.Identity
 	dir  string // for sockets
 	now  func() time.Time
 	// patience is how long the program may take to end.
@@ -39,7 +40,7 @@ func (p *protocol) env(versions string) []string {
 	return []string{
 		wire.PluginHandshake.MagicCookieKey + "=" + wire.PluginHandshake.MagicCookieValue,
 		"PLUGIN_PROTOCOL_VERSIONS=" + versions, "PLUGIN_MIN_PORT=0", "PLUGIN_MAX_PORT=0",
-		"PLUGIN_CLIENT_CERT=" + p.id.pem, "PLUGIN_UNIX_SOCKET_DIR=" + p.dir, wire.EnvWatch + "=1",
+		pluginhost.EnvClientCert + "=" + p.id.PEM, "PLUGIN_UNIX_SOCKET_DIR=" + p.dir, wire.EnvWatch + "=1",
 	}
 }
 
@@ -204,7 +205,7 @@ func (p *protocol) hostDies(r suite.Reporter) {
 
 // mtls knocks as others on this machine could.
 func (p *protocol) mtls(ctx context.Context, r suite.Reporter, h *handshake) {
-	stranger, err := newIdentity(p.now())
+	stranger, err := pluginhost.NewIdentity(p.now())
 	if err != nil {
 		r.Errorf("%v", err)
 		return

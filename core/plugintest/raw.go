@@ -4,18 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -24,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -162,42 +157,15 @@ func parseHandshake(line string) (*handshake, error) {
 	return h, nil
 }
 
-// identity is a certificate with its key, as the host's side makes one.
-type identity struct {
-	pair tls.Certificate
-	pem  string
-}
-
-func newIdentity(now time.Time) (*identity, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("plugintest: key: %w", err)
-	}
-	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, SerialNumber: big.NewInt(now.UnixNano()),
-		NotBefore: now.Add(-time.Minute), NotAfter: now.Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, fmt.Errorf("plugintest: certificate: %w", err)
-	}
-	return &identity{
-		pair: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
-		pem:  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-	}, nil
-}
-
-// tls is the host's side of mutual TLS with a plugin. A nil identity shows none.
-func (h *handshake) tls(id *identity) credentials.TransportCredentials {
+// tls is the host's side of mutual TLS with a plugin. Without an identity it shows none.
+func (h *handshake) tls(id *pluginhost.Identity) credentials.TransportCredentials {
 	roots := x509.NewCertPool()
 	if h.cert != nil {
 		roots.AddCert(h.cert)
 	}
 	c := &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}
 	if id != nil {
-		c.Certificates = []tls.Certificate{id.pair}
+		c.Certificates = []tls.Certificate{id.Pair}
 	}
 	return credentials.NewTLS(c)
 }

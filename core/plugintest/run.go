@@ -65,7 +65,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	id, err := newIdentity(o.Now())
+	id, err := pluginhost.NewIdentity(o.Now())
 	if err != nil {
 		return nil, err
 	}

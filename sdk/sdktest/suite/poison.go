@@ -237,7 +237,7 @@ func mutants(d *sdk.Delivery) []sdk.Delivery {
 	for i := range twice.Headers[:len(d.Headers)] {
 		twice.Headers[i].Value = "\xffother"
 	}
-	return append(out, twice, withoutHeaders(*d), withURL(*d, "https://example.com/%zz?%zz=\xff"), withURL(*d, ""))
+	return append(out, twice, withoutHeaders(*d), withURL(*d, "https://example.com/%zz?%zz=\u00ff"), withURL(*d, ""))
 }
 
 // hugeMutants returns requests like d with bodies of 1 MiB that mean nothing.
