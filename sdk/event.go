@@ -144,6 +144,8 @@ const (
 	AttrConsentScope    = "consent_scope"    // what an opt-in or opt-out covers
 	AttrURL             = "url"              // the link that was clicked
 	AttrText            = "text"             // the text of an inbound message
+	AttrLookupFailed    = "lookup_failed"    // lookups that did not answer; what they would have set is missing
+	AttrPayloadRemoved  = "payload_removed"  // "unreadable": personal data could not be told from the rest of it
 )
 
 // SetAttr sets an attribute unless value is empty.

@@ -15,6 +15,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/certificate"
 	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/core/lookup"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -42,6 +43,7 @@ type Status struct {
 	Sources  []SourceStatus  `json:"sources"`
 	Lanes    []LaneStatus    `json:"lanes"`
 	Sinks    []SinkStatus    `json:"sinks"`
+	Lookups  []LookupStatus  `json:"lookups,omitempty"`
 	Journal  journal.Metrics `json:"journal"`
 	Full     bool            `json:"full"` // no room, nothing is accepted; Reasons say more
 	// Certificate is the receiver's; nil without TLS.
@@ -55,6 +57,12 @@ type SourceStatus struct {
 	Address string            `json:"address"`
 	Path    string            `json:"path"`
 	Plugin  pluginhost.Status `json:"plugin"`
+}
+
+// LookupStatus is where a lookup stands.
+type LookupStatus struct {
+	Address string `json:"address"`
+	lookup.Status
 }
 
 // LaneStatus is how much of a source a pipeline has yet to process.

@@ -61,6 +61,8 @@ func reservations() []reserved {
 		{"github.com/twmb/franz-go", nil, []string{"plugins/sink/kafka", "core/engine"}, "it stands in for a broker in tests"},
 		{"zombiezen.com/go/sqlite", []string{"plugins/sink/warehouse/sqlite", "core/lab"}, []string{""}, "a destination's library belongs to its plugin; the lab reads what it wrote"},
 		{"sdk/sdktest/suite", []string{"sdk/sdktest", "core/plugintest"}, []string{""}, "the suites are for tests and for the command that runs them"},
+		{"github.com/jackc/pgx", []string{"core/lookup"}, nil, "what core asks outside, it asks through a lookup"},
+		{"modernc.org/sqlite", []string{"core/lookup"}, nil, "what core asks outside, it asks through a lookup"},
 		{"sdk/sdktest", []string{"sdk/sdktest"}, []string{""}, "no program links test code"},
 		{"core/cmd", nil, nil, "a command is not a library"},
 		{"examples", nil, nil, "an example is not a library"},

@@ -90,7 +90,7 @@ func (b *body) convert(a *hclsyntax.Attribute, want cty.Type, article string) (c
 	}
 	rng := a.Expr.Range()
 	if v.ContainsMarked() {
-		b.report(diag.SecretMisused, rng, "a secret where it would be visible", "Only plugins' arguments can be secrets.")
+		b.report(diag.SecretMisused, rng, "a secret where it would be visible", "Only plugins' arguments, the key of redact and a lookup's dsn and headers can be secrets.")
 		return cty.NilVal, hcl.Range{}, false
 	}
 	if v.IsNull() {

@@ -79,6 +79,7 @@ func fixtureEnv(name string) (string, bool) {
 	v, ok := map[string]string{
 		"TWILIO_AUTH_TOKEN":         "twilio-secret-value",
 		"SENDGRID_KEY":              "sendgrid-secret-value",
+		"SHORT_KEY":                 "short",
 		"PATCHBAY_VAR_given_number": "many",
 		"PATCHBAY_VAR_given_text":   "weaker",
 	}[name]

@@ -17,7 +17,7 @@ import (
 )
 
 // lookupTypes lists what a lookup can read.
-func lookupTypes() []string { return []string{"csv"} }
+func lookupTypes() []string { return []string{LookupCSV, LookupSQL, LookupHTTP} }
 
 // declareLookup makes the lookups that a block stands for.
 func (l *loader) declareLookup(t *thing) cty.Value {
@@ -40,7 +40,14 @@ func (l *loader) loadLookups() {
 				l.suggest(diag.Error, diag.UnknownType, t.block.LabelRanges[0], b.context, "unknown lookup type "+quote(lk.Type),
 					"Lookups read "+list(lookupTypes())+".", diag.Suggest(lk.Type, lookupTypes()))
 			}
-			in.l.lookup(lk, b)
+			switch lk.Type {
+			case LookupSQL:
+				in.l.lookupSQL(lk, b)
+			case LookupHTTP:
+				in.l.lookupHTTP(lk, b)
+			default:
+				in.l.lookup(lk, b)
+			}
 			l.cfg.Lookups = append(l.cfg.Lookups, lk)
 		}
 	}

@@ -40,13 +40,14 @@ func (l *loader) loadPipelines() {
 func (l *loader) pipeline(p *Pipeline, b *body) {
 	p.From = references[Source](b, b.require("from", "Write from = [source.TYPE.NAME]."), "source")
 	p.To = references[Sink](b, b.require("to", "Write to = [sink.TYPE.NAME]."), "sink")
-	for _, kind := range []string{KindDedup, KindNormalize, KindEnrich, KindFilter, KindRoute} {
+	for _, kind := range kinds() {
 		b.takeBlocks(kind)
 	}
+	p.OnFailure = l.onFailure(b)
 	b.done()
 	seen := map[string]bool{}
 	for _, nested := range b.syn.Blocks {
-		if slices.Contains(b.blocks, nested.Type) {
+		if slices.Contains(kinds(), nested.Type) {
 			p.Stages = append(p.Stages, l.stage(p, b, nested, seen))
 		}
 	}
@@ -56,7 +57,7 @@ func (l *loader) pipeline(p *Pipeline, b *body) {
 func (l *loader) stage(p *Pipeline, outer *body, block *hclsyntax.Block, seen map[string]bool) Stage {
 	s := Stage{Kind: block.Type, Range: block.DefRange()}
 	b := outer.l.body(block, outer.context+", "+stageContext(block))
-	labelled := s.Kind == KindEnrich || s.Kind == KindRoute
+	labelled := s.Kind == KindEnrich || s.Kind == KindRoute || s.Kind == KindSet && len(block.Labels) > 0
 	switch {
 	case labelled && l.name(block, 1, fmt.Sprintf("%s %q { ... }", s.Kind, "NAME")):
 		s.Label = block.Labels[0]
@@ -64,7 +65,7 @@ func (l *loader) stage(p *Pipeline, outer *body, block *hclsyntax.Block, seen ma
 		b.report(diag.WrongLabels, block.LabelRanges[0], s.Kind+" has no label", "Write "+s.Kind+" { ... }.")
 	}
 	key := s.Kind + " " + s.Label
-	if seen[key] && s.Kind != KindFilter && (s.Label != "" || !labelled) {
+	if seen[key] && s.Kind != KindFilter && key != KindSet+" " && (s.Label != "" || !labelled) {
 		b.report(diag.DuplicateName, s.Range, "duplicate stage "+strings.TrimSpace(key), "A pipeline has one of it.")
 	}
 	seen[key] = true
@@ -77,6 +78,10 @@ func (l *loader) stage(p *Pipeline, outer *body, block *hclsyntax.Block, seen ma
 		s.Enrich = l.enrich(b)
 	case KindFilter:
 		s.Filter = &Filter{When: l.condition(b)}
+	case KindSet:
+		s.Set = l.setStage(b)
+	case KindRedact:
+		s.Redact = l.redact(b)
 	case KindRoute:
 		s.Route = &Route{
 			When: l.condition(b),
@@ -162,21 +167,23 @@ func (l *loader) enrich(b *body) *Enrich {
 		e.Key = key
 	}
 	if a := b.require("set", "Write what to set, for instance set = { region = found.region }."); a != nil {
-		e.Set = l.assignments(b, a, e.Lookup)
+		scope := l.scope(b)
+		scope.Found = true
+		if e.Lookup != nil {
+			scope.Columns = e.Lookup.Columns
+		}
+		e.Set = l.assignments(b, a, scope, "Write set = { region = found.region }.")
 	}
 	return e
 }
 
-func (l *loader) assignments(b *body, a *hclsyntax.Attribute, lookup *Lookup) []Assignment {
+// assignments reads an object whose keys are what is set and whose values are
+// expressions.
+func (l *loader) assignments(b *body, a *hclsyntax.Attribute, scope expr.Scope, usage string) []Assignment {
 	pairs, diags := hcl.ExprMap(a.Expr)
 	if diags.HasErrors() || len(pairs) == 0 {
-		b.report(diag.WrongType, a.Expr.Range(), `"set" must name what to set`, "Write set = { region = found.region }.")
+		b.report(diag.WrongType, a.Expr.Range(), quote(a.Name)+" must name what to set", usage)
 		return nil
-	}
-	scope := l.scope(b)
-	scope.Found = true
-	if lookup != nil {
-		scope.Columns = lookup.Columns
 	}
 	var out []Assignment
 	seen := map[string]bool{}
@@ -222,7 +229,7 @@ func (l *loader) target(b *body, key hcl.Expression) (Assignment, bool) {
 	case slices.Contains(assignable(), name):
 		return as, true
 	case slices.Contains(expr.Fields(), name):
-		b.report(diag.NotAssignable, rng, quote(name)+" can't be set by enrichment",
+		b.report(diag.NotAssignable, rng, quote(name)+" can't be set",
 			"It may set "+list(assignable())+" and any attribute.")
 		return as, false
 	case !attributePattern.MatchString(name):

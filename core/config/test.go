@@ -224,7 +224,7 @@ func (l *loader) checkLookups(b *body, t *Test) {
 	}
 	for i := range t.Pipeline.Stages {
 		e := t.Pipeline.Stages[i].Enrich
-		if e == nil || e.Lookup == nil || e.Lookup.Type == "csv" ||
+		if e == nil || e.Lookup == nil || e.Lookup.Type == LookupCSV ||
 			slices.ContainsFunc(t.Rows, func(r TestRows) bool { return r.Lookup == e.Lookup }) {
 			continue
 		}

@@ -182,14 +182,28 @@ type Sink struct {
 // Lookup is a table that enrich reads.
 type Lookup struct {
 	Address string // "csv.campaigns"
-	Type    string // "csv"
+	Type    string // LookupCSV, LookupSQL or LookupHTTP
 	Name    string
-	File    string        // absolute; lies within the configuration's directory
-	Key     string        // column; never empty once loaded without errors
-	Columns []string      // the file's header when it was loaded
-	Reload  time.Duration // how often the file is looked at; default 10 s
+	Columns []string // what found has; of a CSV file its header when it was loaded
 	Range   hcl.Range
+
+	// A CSV file's, or a SQLite database's.
+	File string // absolute; lies within the configuration's directory
+	// A CSV file's.
+	Key    string        // column; never empty once loaded without errors
+	Reload time.Duration // how often the file is looked at; default 10 s
+
+	Remote *Remote      // of sql and http, else nil
+	SQL    *LookupInDB  // of sql, else nil
+	HTTP   *LookupInWeb // of http, else nil
 }
+
+// The types of lookups.
+const (
+	LookupCSV  = "csv"
+	LookupSQL  = "sql"
+	LookupHTTP = "http"
+)
 
 // Pipeline carries the events of its sources through its stages to its sinks.
 type Pipeline struct {
@@ -197,7 +211,9 @@ type Pipeline struct {
 	From   []*Source
 	Stages []Stage // in the order written
 	To     []*Sink
-	Range  hcl.Range
+	// OnFailure is nil if the block isn't written.
+	OnFailure *OnFailure
+	Range     hcl.Range
 }
 
 // The kinds of stages.
@@ -207,18 +223,27 @@ const (
 	KindEnrich    = "enrich"
 	KindFilter    = "filter"
 	KindRoute     = "route"
+	KindSet       = "set"
+	KindRedact    = "redact"
 )
+
+// kinds lists the kinds of stages in the order in which they are named.
+func kinds() []string {
+	return []string{KindDedup, KindNormalize, KindEnrich, KindSet, KindFilter, KindRedact, KindRoute}
+}
 
 // Stage is one step of a pipeline. The field named like Kind is set, the others
 // are nil.
 type Stage struct {
 	Kind      string
-	Label     string // of enrich and route
+	Label     string // of enrich and route; of set if it has one
 	Dedup     *Dedup
 	Normalize *Normalize
 	Enrich    *Enrich
 	Filter    *Filter
 	Route     *Route
+	Set       *Set
+	Redact    *Redact
 	Range     hcl.Range
 }
 

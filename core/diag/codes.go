@@ -44,6 +44,12 @@ const (
 	InvalidVariable  Code = "PB2134"
 )
 
+// Codes of personal data and of what is asked outside.
+const (
+	NotRedactable Code = "PB2151"
+	Unencrypted   Code = "PB2153"
+)
+
 // Codes of expressions.
 const (
 	UnknownFunction    Code = "PB2201"
@@ -92,6 +98,7 @@ const (
 	OpenQuarantine    Code = "PB2515"
 	ConstantCondition Code = "PB2516"
 	FilteredRoute     Code = "PB2517"
+	AfterRedaction    Code = "PB2518"
 	BadIgnore         Code = "PB2590"
 	UnusedIgnore      Code = "PB2591"
 )
@@ -142,6 +149,9 @@ func explanations() map[Code]string {
 		BadModule:        "A module is a folder of blocks within the configuration's own folder, written out as source = \"./FOLDER\". It can't lie outside, not even through a link, and it can't contain itself.",
 		InvalidVariable:  "The value of a variable doesn't meet the condition in its validation block. The text is the configuration's own; the message says where the value came from.",
 
+		NotRedactable: "The stage redact takes personal data away: recipient, sender, customer_id, conversation_id, error_reason, any attribute (attributes.NAME), the source payload (only as a whole: drop) or a part of it (source_payload.PATH). The other fields say which event it is and what happened; without them nothing could be counted.",
+		Unencrypted:   "A lookup sends a secret over http to another machine, where everybody on the way can read it. Write https.",
+
 		UnknownFunction:    "There is no function of that name. In event expressions there are cidrmatch, coalesce, contains, endswith, has, length, lower, matches, now, replace, startswith, substr, tonumber, tostring, trim, try and upper and the timestamp functions timeadd, timestamp and unix; in other arguments coalesce, concat, length, lower, secret, tonumber, tostring and upper.",
 		WrongArguments:     "The function takes another number of arguments, or arguments of other types. Some must be constants, because they are prepared when the configuration is loaded: a pattern, a network, a duration.",
 		UnsupportedSyntax:  "This is valid HCL, but event expressions are compiled and know only fields, literals, operators, conditionals, templates and function calls. Loops belong outside of them.",
@@ -153,7 +163,7 @@ func explanations() map[Code]string {
 
 		MissingSecret:  "A secret isn't there: the environment variable isn't set or empty, or the file can't be read. patchbay validate only warns, because the place where a configuration is checked need not know the secrets; patchbay run refuses to start.",
 		ClearSecret:    "The argument is a secret and stands in clear text in a file that is probably under version control. Write secret(\"env:NAME\") or secret(\"file:/run/secrets/name\") instead, and replace the secret at its provider.",
-		SecretMisused:  "secret() takes one constant string, \"env:NAME\" or \"file:PATH\". Its result may be used whole or inside a template, but not compared, measured or transformed, and only as a plugin's argument or a sensitive variable's default.",
+		SecretMisused:  "secret() takes one constant string, \"env:NAME\" or \"file:PATH\". Its result may be used whole or inside a template, but not compared, measured or transformed, and only as a plugin's argument, as the key of redact, in dsn and headers of a lookup, or as a sensitive variable's default.",
 		ExposedSecret:  "The file of a secret may be read by others on this machine. Restrict it to patchbay's user: chmod 600.",
 		BadCertificate: "A file of receiver's tls block isn't there or can't be used: it should be PEM, the certificate followed by its intermediates in cert_file, its private key without a password in key_file, the authorities that sign clients' certificates in client_ca_file. patchbay validate only warns about a file that isn't there, because the place where a configuration is checked need not have it; patchbay run refuses to start.",
 		CertificateEnd: "The receiver's certificate has expired, expires within 14 days or isn't valid yet, by this machine's clock. Providers refuse to send to it then. Renew it: patchbay reads the files again by itself.",
@@ -176,6 +186,7 @@ func explanations() map[Code]string {
 		OpenQuarantine:    "With on_auth_failure = \"quarantine\" requests that fail authentication are kept, so strangers can fill the disk. Bound the journal with max_disk, or use quarantine only while a provider is being set up.",
 		ConstantCondition: "The condition doesn't depend on the event. A filter whose condition is false ends every event; one whose condition is true does nothing; the same goes for routes. Static values such as variables count as constants.",
 		FilteredRoute:     "A filter stands after a route. It ends events for every sink, those that the route had chosen included. If the route should see them, put a pipeline of its own beside this one; if not, put the filter before the route.",
+		AfterRedaction:    "A stage after redact reads what is redacted by then, and would see nothing, a masked value or a token; or it sets such a field anew, with a value that reaches the sinks as it is. Stages run in the order written: put redact after the stages that need the original.",
 		BadIgnore:         "A comment that silences a finding is written: # patchbay:ignore PB2501 reason. It names one code and gives a reason, which the next reader needs. Errors can't be silenced, nor warnings that depend on the machine where they are found.",
 		UnusedIgnore:      "The comment silences a finding that isn't there, at the line after it or at its own. It may have been mended, or moved. Remove the comment, so that it can't hide a later one.",
 

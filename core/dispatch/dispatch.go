@@ -47,8 +47,15 @@ type Options struct {
 	// PoisonAttempts is how often an event is written, while others get
 	// through, before it is a dead letter; zero means 8.
 	PoisonAttempts int
-	Log            zerolog.Logger
-	Now            func() time.Time
+	// Attempts is how often the sink may ask for an event to be tried again before
+	// it is a dead letter, in place of PoisonAttempts too. Zero means as often as
+	// it takes.
+	Attempts int
+	// MaxAge is how long after it was staged an event that could not be written
+	// becomes a dead letter. Zero means never.
+	MaxAge time.Duration
+	Log    zerolog.Logger
+	Now    func() time.Time
 }
 
 // The states of a Dispatcher.
@@ -374,7 +381,10 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 	switch {
 	case err == nil:
 		for i, it := range batch {
-			d.outcome(res, it, outcomes[i])
+			if err := d.outcome(res, it, outcomes[i]); err != nil {
+				res.tx.Discard()
+				return err
+			}
 		}
 		d.brk.close()
 		d.limit = min(d.o.MaxEvents, d.limit*2)
@@ -393,6 +403,12 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 		d.plan = batch
 	default:
 		d.plan = nil
+	}
+	if err != nil {
+		if err := d.expire(res, batch, err); err != nil {
+			res.tx.Discard()
+			return err
+		}
 	}
 	if failure == nil && !d.brk.until.After(res.now) {
 		d.showWaiting()

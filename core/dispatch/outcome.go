@@ -16,8 +16,6 @@ type result struct {
 	tx         *journal.Tx
 	now, began time.Time
 	done       int
-	retries    int
-	reason     string
 	offsets    []uint64
 }
 
@@ -25,7 +23,7 @@ func (d *Dispatcher) count(res *result, it *item, o journal.Outcome) {
 	res.tx.Count(it.meta.Row(journal.ScopeSink, d.o.SinkName, d.o.Pipeline, o), 1)
 }
 
-func (d *Dispatcher) outcome(res *result, it *item, o sdk.Outcome) {
+func (d *Dispatcher) outcome(res *result, it *item, o sdk.Outcome) error {
 	switch o.Kind {
 	case sdk.OutcomeDone, sdk.OutcomeDuplicate:
 		if it.maybe && o.Kind == sdk.OutcomeDone && d.o.Idempotency == sdk.NotIdempotent {
@@ -37,14 +35,16 @@ func (d *Dispatcher) outcome(res *result, it *item, o sdk.Outcome) {
 		d.win.resolve(it)
 		d.okAt = res.now
 	case sdk.OutcomeRejected:
+		it.attempts++
 		d.deadLetter(res, it, o.Code, o.Reason)
 		d.okAt = res.now // the sink is there: it said no
 	case sdk.OutcomeUnknown:
 		it.maybe = true
-		d.retryItem(res, it, o.Reason, o.Wait)
+		return d.postpone(res, it, o)
 	case sdk.OutcomeRetry:
-		d.retryItem(res, it, o.Reason, o.Wait)
+		return d.postpone(res, it, o)
 	}
+	return nil
 }
 
 // retryItem has an item tried again, after what the sink asked for or full jitter.
@@ -58,8 +58,6 @@ func (d *Dispatcher) retryItem(res *result, it *item, reason string, wait time.D
 		wait = jitter(it.attempts, d.o.MaxBackoff)
 	}
 	it.notBefore = res.now.Add(wait)
-	res.retries++
-	res.reason = reason
 }
 
 // jitter is a random wait up to 100 ms doubled with each attempt, up to limit.
@@ -94,23 +92,31 @@ func (d *Dispatcher) unknown(res *result, batch []*item, err error) {
 	it := batch[0]
 	it.solo = true
 	d.retryItem(res, it, err.Error(), 0)
-	if it.attempts >= d.o.PoisonAttempts && d.okAt.After(it.failedAt) {
-		d.deadLetter(res, it, "write_failed", err.Error())
-		res.retries--
-		return
-	}
-	if !d.okAt.After(it.failedAt) {
-		// Nobody got through since: it may well be the destination.
+	if d.okAt.After(it.failedAt) {
+		it.tries++ // others got through since
+		if it.tries >= d.poisonAttempts() {
+			d.deadLetter(res, it, CodeWriteFailed, err.Error())
+			return
+		}
+	} else {
+		// Nobody did: it may well be the destination, and is no fault of the event.
 		until := d.brk.open(res.now, &sdk.Failure{Class: sdk.Transient, Err: err})
 		d.setState(Paused, err.Error(), until)
 	}
 	d.o.Log.Warn().Err(err).Uint64("offset", it.entry.Offset).Int("attempt", it.attempts).Msg("event failed alone, will retry")
 }
 
+func (d *Dispatcher) poisonAttempts() int {
+	if d.o.Attempts > 0 {
+		return d.o.Attempts
+	}
+	return d.o.PoisonAttempts
+}
+
 func (d *Dispatcher) deadLetter(res *result, it *item, code, reason string) {
 	dl := &journal.DeadLetter{
 		State: journal.DeadOpen, Pipeline: d.o.Pipeline, Sink: d.o.SinkName, Code: code, Reason: reason,
-		Attempts: it.attempts + 1, FirstAt: res.now.UTC(), LastAt: res.now.UTC(), Staged: it.entry.Offset,
+		Attempts: max(1, it.attempts), FirstAt: res.now.UTC(), LastAt: res.now.UTC(), Staged: it.entry.Offset,
 		Event: slices.Clone(it.entry.Body), Row: it.meta.Row(journal.ScopeSink, d.o.SinkName, d.o.Pipeline, 0),
 	}
 	if !it.failedAt.IsZero() {

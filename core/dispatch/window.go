@@ -17,7 +17,9 @@ type item struct {
 	attempts  int       // writes that did not end in done
 	notBefore time.Time // zero: at once
 	maybe     bool      // an earlier write may have taken effect
+	tries     int       // failures that were its own, and not the destination's
 	failedAt  time.Time // first failure
+	stagedAt  time.Time // zero until it is asked for
 	reason    string    // of the last failure
 	solo      bool      // failed alone: is written alone, to spoil no other
 	done      bool      // resolved above the cursor, not committed away yet

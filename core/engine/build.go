@@ -24,7 +24,7 @@ func (e *Engine) build() error {
 		return err
 	}
 	for _, c := range e.cfg.Lookups {
-		t, err := lookup.Open(c.File, c.Key, e.log)
+		t, err := lookup.Open(c, lookup.Options{Log: e.log, Mask: e.cfg.Mask})
 		if err != nil {
 			return fmt.Errorf("engine: lookup %s: %w", c.Address, err)
 		}
@@ -112,7 +112,7 @@ func (e *Engine) addPipeline(p *config.Pipeline) error {
 			}
 			if _, known := names[n]; !known {
 				names[n] = s.Address
-				if err := e.addDispatcher(p.Name, log, s, n); err != nil {
+				if err := e.addDispatcher(p, log, s, n); err != nil {
 					return nil, err
 				}
 			}
@@ -140,19 +140,22 @@ func (e *Engine) addPipeline(p *config.Pipeline) error {
 	return nil
 }
 
-func (e *Engine) addDispatcher(pipelineName string, log *journal.Log, c *config.Sink, n uint32) error {
+func (e *Engine) addDispatcher(p *config.Pipeline, log *journal.Log, c *config.Sink, n uint32) error {
 	t := c.Info.GetSink()
 	o := dispatch.Options{
-		Pipeline: pipelineName, SinkName: c.Address, Number: n, Journal: e.journal, Staged: log,
+		Pipeline: p.Name, SinkName: c.Address, Number: n, Journal: e.journal, Staged: log,
 		Sink: e.sinks[c.Address], Idempotency: sdk.Idempotency(t.GetIdempotency()),
 		MaxEvents: int(t.GetMaxEvents()), MaxBytes: int(t.GetMaxBytes()), MaxWait: c.Batch.MaxWait, Busy: e.receiver.Busy,
-		Log: e.log.With().Str("pipeline", pipelineName).Str("sink", c.Address).Logger(),
+		Log: e.log.With().Str("pipeline", p.Name).Str("sink", c.Address).Logger(),
 	}
 	if c.Batch.MaxEvents > 0 && (o.MaxEvents == 0 || c.Batch.MaxEvents < o.MaxEvents) {
 		o.MaxEvents = c.Batch.MaxEvents
 	}
 	if c.Batch.MaxBytes > 0 && (o.MaxBytes == 0 || int(c.Batch.MaxBytes) < o.MaxBytes) {
 		o.MaxBytes = int(c.Batch.MaxBytes)
+	}
+	if f := p.OnFailure; f != nil {
+		o.Attempts, o.MaxAge = f.Attempts, f.MaxAge
 	}
 	d, err := dispatch.New(o)
 	if err != nil {

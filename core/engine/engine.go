@@ -53,7 +53,7 @@ type Engine struct {
 	registry    *prometheus.Registry
 	sources     map[string]*source
 	sinks       map[string]*sink
-	lookups     map[string]*lookup.CSV
+	lookups     map[string]lookup.Table
 	lanes       []*pipeline.Lane
 	dispatchers []*dispatch.Dispatcher
 	background  []func(context.Context) error // what stages do beside their events
@@ -72,7 +72,7 @@ func New(cfg *config.Config, cat *catalog.Catalog, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, cat: cat, o: o, started: time.Now(),
-		sources: map[string]*source{}, sinks: map[string]*sink{}, lookups: map[string]*lookup.CSV{},
+		sources: map[string]*source{}, sinks: map[string]*sink{}, lookups: map[string]lookup.Table{},
 		registry: prometheus.NewRegistry(),
 	}
 	e.log = o.Log
@@ -145,7 +145,7 @@ func (e *Engine) serve(ctx context.Context, rl, al net.Listener) error {
 	}
 	for _, l := range e.cfg.Lookups {
 		t := e.lookups[l.Address]
-		workers.run(func(ctx context.Context) error { t.Run(ctx, l.Reload); return nil })
+		workers.run(func(ctx context.Context) error { t.Run(ctx); return nil })
 	}
 	for _, f := range e.background {
 		workers.run(f)

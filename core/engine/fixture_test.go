@@ -208,7 +208,7 @@ func checkEvents(ctx context.Context, t *testing.T, c *sdk.Client, raw *journal.
 		parsed.Events[i].Provider = typ
 		b.Items = append(b.Items, stage.Item{Event: &parsed.Events[i]})
 	}
-	if err := normalize.New(map[string]*normalize.Table{typ: table}).Apply(b); err != nil {
+	if err := normalize.New(map[string]*normalize.Table{typ: table}).Apply(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	for i, x := range f.Expect.Events {

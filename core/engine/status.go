@@ -56,6 +56,9 @@ func (e *Engine) Status() admin.Status {
 	for _, l := range e.lanes {
 		s.Lanes = append(s.Lanes, admin.LaneStatus{Pipeline: l.Pipeline(), Source: l.Source(), Backlog: l.Backlog()})
 	}
+	for _, c := range e.cfg.Lookups {
+		s.Lookups = append(s.Lookups, admin.LookupStatus{Address: c.Address, Status: e.lookups[c.Address].Status()})
+	}
 	for _, c := range e.cfg.Sinks {
 		st := admin.SinkStatus{Address: c.Address, Plugin: e.sinks[c.Address].proc.Status()}
 		for _, d := range e.dispatchers {
@@ -95,6 +98,8 @@ var (
 	sinkPaused   = prometheus.NewDesc("patchbay_sink_paused", "1 while a sink's breaker is open.", []string{"pipeline", "sink"}, nil)
 	pluginUp     = prometheus.NewDesc("patchbay_plugin_running", "1 while a block's plugin runs.", []string{"block"}, nil)
 	pluginStarts = prometheus.NewDesc("patchbay_plugin_restarts_total", "How often a block's plugin was started again.", []string{"block"}, nil)
+	lookupAsked  = prometheus.NewDesc("patchbay_lookup_keys_total", "Keys that were looked up outside, by what came of it.", []string{"lookup", "result"}, nil)
+	lookupWaits  = prometheus.NewDesc("patchbay_lookup_waiting", "Batches that wait for a lookup that does not answer.", []string{"lookup"}, nil)
 	ledgerTotal  = prometheus.NewDesc("patchbay_ledger_total", "The ledger: requests and events by what became of them.", []string{"scope", "name", "source", "outcome"}, nil)
 	journalDisk  = prometheus.NewDesc("patchbay_journal_disk_bytes", "Disk space of the journal.", nil, nil)
 	journalFull  = prometheus.NewDesc("patchbay_journal_full", "1 while no request is accepted for want of room.", []string{"shortage"}, nil)
@@ -102,7 +107,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (*gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{laneBacklog, sinkBacklog, sinkPaused, pluginUp, pluginStarts, ledgerTotal, journalDisk, journalFull} {
+	for _, d := range []*prometheus.Desc{laneBacklog, sinkBacklog, sinkPaused, pluginUp, pluginStarts, lookupAsked, lookupWaits, ledgerTotal, journalDisk, journalFull} {
 		ch <- d
 	}
 }
@@ -137,6 +142,14 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		for _, d := range snk.Dispatch {
 			gauge(sinkBacklog, float64(d.Backlog), d.Pipeline, d.Sink)
 			gauge(sinkPaused, flag(d.State == dispatch.Paused), d.Pipeline, d.Sink)
+		}
+	}
+	for _, l := range s.Lookups {
+		gauge(lookupWaits, float64(l.Waiting), l.Address)
+		for result, n := range map[string]int64{
+			"cached": l.Hits, "found": l.Found, "missing": l.Missing, "refused": l.Refused, "outage": l.Outages, "skipped": l.Skipped,
+		} {
+			ch <- prometheus.MustNewConstMetric(lookupAsked, prometheus.CounterValue, float64(n), l.Address, result)
 		}
 	}
 	gauge(journalDisk, float64(s.Journal.DiskBytes))

@@ -366,6 +366,27 @@ func (l *Log) Chunk(base uint64) ([]Entry, time.Time, error) {
 	return c.entries, c.at, nil
 }
 
+// StoredAt is when the entry at offset was stored. It is not meant for every
+// entry: it reads the chunk that holds it. ErrTrimmed means that there is none.
+func (l *Log) StoredAt(offset uint64) (time.Time, error) {
+	var at time.Time
+	take := func(c *chunk) bool {
+		if c.base <= offset && offset < c.end() {
+			at = c.at
+		}
+		return false
+	}
+	if offset < l.Tail() && !l.readRecent(offset, take) {
+		if err := l.readStore(offset, take); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if at.IsZero() {
+		return at, fmt.Errorf("%w: log %q, offset %d", ErrTrimmed, l.name, offset)
+	}
+	return at, nil
+}
+
 // Trim removes whole chunks that end at or below offset and were written before
 // cutoff. It returns the offset of the oldest entry left.
 func (l *Log) Trim(offset uint64, cutoff time.Time) (uint64, error) {

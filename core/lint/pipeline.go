@@ -16,6 +16,7 @@ import (
 func (l *linter) pipeline(p *config.Pipeline) {
 	l.dedup(p)
 	l.normalize(p)
+	l.redaction(p)
 	routed := false
 	for i := range p.Stages {
 		s := &p.Stages[i]
@@ -94,6 +95,12 @@ func sets(p *config.Pipeline, s *config.Stage) []string {
 			fields = append(fields, target(a))
 		}
 		return fields
+	case config.KindSet:
+		var fields []string
+		for _, a := range s.Set.Set {
+			fields = append(fields, target(a))
+		}
+		return fields
 	}
 	return nil
 }
@@ -115,6 +122,12 @@ func uses(s *config.Stage) []expr.Use {
 	case config.KindEnrich:
 		out := slices.Clone(s.Enrich.Key.Uses())
 		for _, a := range s.Enrich.Set {
+			out = append(out, a.Value.Uses()...)
+		}
+		return out
+	case config.KindSet:
+		var out []expr.Use
+		for _, a := range s.Set.Set {
 			out = append(out, a.Value.Uses()...)
 		}
 		return out

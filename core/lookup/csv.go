@@ -1,7 +1,3 @@
-// Package lookup holds the tables that enrich reads: today CSV files, read whole
-// and read again when they change. A file that cannot be read any more leaves
-// the table as it was, with a warning: enrichment goes on with the last good
-// version.
 package lookup
 
 import (
@@ -25,6 +21,7 @@ const MaxBytes = 64 << 20
 // CSV is a table from a CSV file with a header line. It is safe for concurrent use.
 type CSV struct {
 	file, key string
+	reload    time.Duration
 	log       zerolog.Logger
 	table     atomic.Pointer[table]
 }
@@ -41,10 +38,10 @@ type stamp struct {
 	mod  time.Time
 }
 
-// Open reads the file. key is the column to look up by; of several rows with
-// the same key the first counts.
-func Open(file, key string, log zerolog.Logger) (*CSV, error) {
-	c := &CSV{file: file, key: key, log: log}
+// OpenCSV reads the file. key is the column to look up by; of several rows with
+// the same key the first counts. Run looks at the file every reload.
+func OpenCSV(file, key string, reload time.Duration, log zerolog.Logger) (*CSV, error) {
+	c := &CSV{file: file, key: key, reload: reload, log: log}
 	t, err := c.read()
 	if err != nil {
 		return nil, err
@@ -53,16 +50,21 @@ func Open(file, key string, log zerolog.Logger) (*CSV, error) {
 	return c, nil
 }
 
-// Find returns the row of key, nil if there is none.
-func (c *CSV) Find(key string) *expr.Row { return c.table.Load().rows[key] }
+// Find implements Table. A batch sees one version of the file.
+func (c *CSV) Find(_ context.Context, keys []string, rows []*expr.Row) (failed []int, err error) {
+	all := c.table.Load().rows
+	for i, k := range keys {
+		rows[i] = all[k]
+	}
+	return nil, nil
+}
 
-// Len is the number of rows.
-func (c *CSV) Len() int { return len(c.table.Load().rows) }
+// Status implements Table.
+func (c *CSV) Status() Status { return Status{Rows: len(c.table.Load().rows)} }
 
-// Run looks at the file every interval and reads it again when it has changed,
-// until ctx ends.
-func (c *CSV) Run(ctx context.Context, every time.Duration) {
-	t := time.NewTicker(every)
+// Run implements Table: it reads the file again when it has changed.
+func (c *CSV) Run(ctx context.Context) {
+	t := time.NewTicker(c.reload)
 	defer t.Stop()
 	for {
 		select {

@@ -16,7 +16,9 @@ import (
 	"github.com/patchbay-io/patchbay/core/stage/enrich"
 	"github.com/patchbay-io/patchbay/core/stage/filter"
 	"github.com/patchbay-io/patchbay/core/stage/normalize"
+	"github.com/patchbay-io/patchbay/core/stage/redact"
 	"github.com/patchbay-io/patchbay/core/stage/route"
+	"github.com/patchbay-io/patchbay/core/stage/set"
 )
 
 // Chain is what the stages of a pipeline are made with. All fields are needed.
@@ -56,6 +58,10 @@ func (c *Chain) stage(p *config.Pipeline, s *config.Stage) (stage.Stage, error) 
 		return normalizer(p, s.Normalize)
 	case config.KindEnrich:
 		return enrich.New(s.Enrich, c.Table(s.Enrich.Lookup))
+	case config.KindSet:
+		return set.New(s.Set)
+	case config.KindRedact:
+		return redact.New(s.Redact)
 	case config.KindFilter:
 		return filter.New(s.Filter.When, where(s)), nil
 	case config.KindRoute:

@@ -22,7 +22,7 @@ func (l *Lane) Drain(ctx context.Context) error {
 		}
 		p, err := l.parser.parse(ctx, entries)
 		if err == nil {
-			err = l.commit(p)
+			err = l.commit(ctx, p)
 		}
 		if err != nil {
 			return fmt.Errorf("pipeline %q, source %s: %w", l.o.Pipeline, l.o.Source, err)

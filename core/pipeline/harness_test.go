@@ -263,7 +263,7 @@ func (b *bed) one(from uint64, size int) (err error) {
 		}
 		return err
 	}
-	if err := b.lane.commit(p); err != nil {
+	if err := b.lane.commit(context.Background(), p); err != nil {
 		b.t.Fatalf("commit: %v", err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
 	"github.com/patchbay-io/patchbay/sdk"
@@ -220,8 +221,8 @@ func (l *Lane) commitAll(ctx context.Context, in <-chan *parsed) error {
 			if !ok {
 				return nil
 			}
-			if err := l.commit(p); err != nil {
-				if errors.Is(err, journal.ErrClosed) {
+			if err := l.commit(ctx, p); err != nil {
+				if errors.Is(err, journal.ErrClosed) || ctx.Err() != nil {
 					return nil
 				}
 				return err
@@ -235,9 +236,9 @@ func (l *Lane) commitAll(ctx context.Context, in <-chan *parsed) error {
 }
 
 // commit is the one atomic step (I7).
-func (l *Lane) commit(p *parsed) error {
+func (l *Lane) commit(ctx context.Context, p *parsed) error {
 	tx := l.o.Journal.Begin()
-	if err := l.step(tx, p, nil); err != nil {
+	if err := l.step(ctx, tx, p, nil); err != nil {
 		tx.Discard()
 		return err
 	}
@@ -249,7 +250,7 @@ func (l *Lane) commit(p *parsed) error {
 // step adds to tx everything that follows from p. again, if not nil, is the dead
 // letter whose request p is: of a refused part only that part counts, because
 // its neighbours have been accounted for.
-func (l *Lane) step(tx *journal.Tx, p *parsed, again *journal.DeadLetter) error {
+func (l *Lane) step(ctx context.Context, tx *journal.Tx, p *parsed, again *journal.DeadLetter) error {
 	origins := make([]*origin, len(p.entries))
 	for i, e := range p.entries {
 		o, err := decodeOrigin(l.o.Source, l.o.Provider, e)
@@ -275,10 +276,10 @@ func (l *Lane) step(tx *journal.Tx, p *parsed, again *journal.DeadLetter) error 
 		ids := e.Identities
 		o.complete(e, places[i])
 		e.ClearDelivery()
-		b.Items = append(b.Items, stage.Item{Event: e, Identities: ids})
+		b.Items = append(b.Items, stage.Item{Event: e, Identities: ids, Order: xxhash.Sum64String(orderKey(e))})
 	}
 	for _, s := range l.o.Stages {
-		if err := s.Apply(&b); err != nil {
+		if err := s.Apply(ctx, &b); err != nil {
 			return err
 		}
 	}

@@ -411,7 +411,7 @@ func TestConservation(t *testing.T) {
 				// The process ends between parse and commit, or right after.
 				p, err := b.lane.parser.parse(context.Background(), es)
 				if err == nil && rapid.Bool().Draw(t, "commit") {
-					err = b.lane.commit(p)
+					err = b.lane.commit(context.Background(), p)
 				}
 				if err != nil && !errors.Is(err, errHeld) {
 					t.Fatal(err)

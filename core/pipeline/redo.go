@@ -68,7 +68,7 @@ func (l *Lane) again(ctx context.Context, id uint64) error {
 	lane.o.Open = func() bool { return true }
 	lane.writer.o = &lane.o
 	tx := l.o.Journal.Begin()
-	if err := lane.step(tx, p, d); err != nil {
+	if err := lane.step(ctx, tx, p, d); err != nil {
 		tx.Discard()
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
 	"github.com/patchbay-io/patchbay/core/staged"
@@ -64,7 +63,7 @@ func (w *writer) item(it *stage.Item) {
 		return
 	}
 	meta.Targets = it.Targets
-	meta.Order = xxhash.Sum64String(orderKey(e))
+	meta.Order = it.Order
 	w.tx.Count(meta.Row(journal.ScopePipeline, w.o.Pipeline, w.o.Source, journal.Staged), 1)
 	for _, t := range it.Targets {
 		w.tx.Count(meta.Row(journal.ScopeSink, w.o.Sinks[t], w.o.Pipeline, journal.Addressed), 1)

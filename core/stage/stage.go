@@ -3,11 +3,14 @@
 // package of its own below this one.
 //
 // A stage changes events, ends them with an outcome, or adds to the step that
-// will be committed; it never drops one silently (I3), keeps nothing between
-// batches that a restart may lose, and asks nobody outside the process.
+// will be committed; it never drops one silently (I3) and keeps nothing between
+// batches that a restart may lose. A lookup is the only thing outside the process
+// that it may ask, and while that does not answer the stage waits: its pipeline
+// is late, and nothing else (I13).
 package stage
 
 import (
+	"context"
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/expr"
@@ -28,6 +31,9 @@ type Item struct {
 	// Targets are the numbers of the sinks that the event goes to, besides the
 	// pipeline's own.
 	Targets []uint32
+	// Order is equal for the events of one message (I5). It is taken before the
+	// stages, which may change what tells messages apart.
+	Order uint64
 }
 
 // End ends the item.
@@ -46,7 +52,9 @@ type Batch struct {
 	Env expr.Env
 }
 
-// Stage is one step of a pipeline. Apply is called from one goroutine at a time.
+// Stage is one step of a pipeline. The pipeline's lanes share it, so Apply must
+// be safe for concurrent use. It returns early with ctx's error if ctx ends; any
+// error means that the batch's step is given up and nothing of it may count.
 type Stage interface {
-	Apply(b *Batch) error
+	Apply(ctx context.Context, b *Batch) error
 }

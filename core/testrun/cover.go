@@ -1,6 +1,7 @@
 package testrun
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -54,7 +55,7 @@ type watched struct {
 }
 
 // Apply implements stage.Stage.
-func (w *watched) Apply(b *stage.Batch) error {
+func (w *watched) Apply(ctx context.Context, b *stage.Batch) error {
 	w.cover.mu.Lock()
 	seen := w.cover.held[w.when]
 	for i := range b.Items {
@@ -70,7 +71,7 @@ func (w *watched) Apply(b *stage.Batch) error {
 	}
 	w.cover.held[w.when] = seen
 	w.cover.mu.Unlock()
-	return w.Stage.Apply(b)
+	return w.Stage.Apply(ctx, b)
 }
 
 // missed names what no test exercised.

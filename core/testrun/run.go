@@ -115,7 +115,7 @@ func Run(ctx context.Context, cfg *config.Config, find Plugins, o Options) (rep 
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	ctx, cancel := context.WithCancel(ctx)
 	r := &runner{
-		cfg: cfg, o: o, dir: dir, tables: &tables{log: o.Log, open: map[*config.Lookup]*lookup.CSV{}}, cover: newCoverage(),
+		cfg: cfg, o: o, dir: dir, tables: &tables{log: o.Log, open: map[*config.Lookup]lookup.Table{}}, cover: newCoverage(),
 		plugins: &plugins{find: find, dir: cfg.Dir, socketDir: dir, log: o.Log, mask: cfg.Mask, ctx: ctx, started: map[string]*plugin{}},
 	}
 	defer r.plugins.wg.Wait()
@@ -236,16 +236,16 @@ func place(file string, line int) string { return fmt.Sprintf("%s:%d", file, lin
 type tables struct {
 	log  zerolog.Logger
 	mu   sync.Mutex
-	open map[*config.Lookup]*lookup.CSV
+	open map[*config.Lookup]lookup.Table
 }
 
-func (t *tables) get(l *config.Lookup) (*lookup.CSV, error) {
+func (t *tables) get(l *config.Lookup) (lookup.Table, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c := t.open[l]; c != nil {
 		return c, nil
 	}
-	c, err := lookup.Open(l.File, l.Key, t.log)
+	c, err := lookup.Open(l, lookup.Options{Log: t.log})
 	if err == nil {
 		t.open[l] = c
 	}

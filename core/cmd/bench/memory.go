@@ -149,7 +149,7 @@ func (d *dedupLoad) batch(repeat bool) error {
 		d.items[i] = stage.Item{Event: &d.events[i]}
 	}
 	tx := d.j.Begin()
-	if err := d.s.Apply(&stage.Batch{Items: d.items, Tx: tx, Now: *d.now}); err != nil {
+	if err := d.s.Apply(context.Background(), &stage.Batch{Items: d.items, Tx: tx, Now: *d.now}); err != nil {
 		return err
 	}
 	for i := range d.items {

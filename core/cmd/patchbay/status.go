@@ -84,6 +84,12 @@ func writeStatus(w io.Writer, s *admin.Status, now time.Time) error {
 			fmt.Fprintf(t, "%s\tin no pipeline\t\t\t%s\t%d\t\n", snk.Address, plugin(snk.Plugin), snk.Plugin.Restarts)
 		}
 	}
+	if len(s.Lookups) > 0 {
+		fmt.Fprintln(t, "\nLOOKUP\tROWS\tWAITING\tSKIPPED\tPROBLEM")
+	}
+	for _, l := range s.Lookups {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\n", l.Address, l.Rows, l.Waiting, l.Skipped, printable(l.Error))
+	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}

@@ -134,7 +134,7 @@ func decodeSeen(v []byte) (s seen, ok bool) {
 }
 
 // Apply implements stage.Stage.
-func (s *Stage) Apply(b *stage.Batch) error {
+func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 	hashes := make([]journal.Hash, 0, 2*len(b.Items))
 	owner := make([]int, 0, cap(hashes))
 	for i := range b.Items {

@@ -74,7 +74,7 @@ func (b *bed) pass(ids ...uint64) []bool {
 		items[i] = stage.Item{Event: e}
 	}
 	tx := b.j.Begin()
-	if err := b.s.Apply(&stage.Batch{Items: items, Tx: tx, Now: b.now}); err != nil {
+	if err := b.s.Apply(context.Background(), &stage.Batch{Items: items, Tx: tx, Now: b.now}); err != nil {
 		b.t.Fatal(err)
 	}
 	if err := tx.Commit(journal.Lazy); err != nil {

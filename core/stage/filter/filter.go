@@ -3,6 +3,8 @@
 package filter
 
 import (
+	"context"
+
 	"github.com/patchbay-io/patchbay/core/expr"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
@@ -18,7 +20,7 @@ type Stage struct {
 func New(when *expr.Bool, where string) *Stage { return &Stage{when, where} }
 
 // Apply implements stage.Stage.
-func (s *Stage) Apply(b *stage.Batch) error {
+func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 	for i := range b.Items {
 		it := &b.Items[i]
 		if it.Outcome != 0 {

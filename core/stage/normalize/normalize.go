@@ -8,6 +8,7 @@
 package normalize
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ type Stage struct {
 func New(tables map[string]*Table) *Stage { return &Stage{tables} }
 
 // Apply implements stage.Stage.
-func (s *Stage) Apply(b *stage.Batch) error {
+func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 	for i := range b.Items {
 		if it := &b.Items[i]; it.Outcome == 0 {
 			s.event(it.Event)

@@ -3,6 +3,7 @@
 package route
 
 import (
+	"context"
 	"slices"
 
 	"github.com/patchbay-io/patchbay/core/expr"
@@ -19,7 +20,7 @@ type Stage struct {
 func New(when *expr.Bool, to []uint32) *Stage { return &Stage{when, to} }
 
 // Apply implements stage.Stage.
-func (s *Stage) Apply(b *stage.Batch) error {
+func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 	for i := range b.Items {
 		it := &b.Items[i]
 		if it.Outcome != 0 {

@@ -1,0 +1,6 @@
+pipeline "p" {
+  from = [source.twilio.base]
+  redact { # ERROR PB2103
+  }
+  to   = [sink.sqlite.base]
+}
