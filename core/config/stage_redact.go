@@ -36,6 +36,7 @@ type Redact struct {
 // Attribute, Payload and Path is set.
 type Redaction struct {
 	Action    string // Drop, Mask or Tokenize
+	Name      string // as written
 	Field     string // canonical
 	Attribute string
 	Payload   bool   // the source payload as a whole
@@ -107,7 +108,7 @@ func (l *loader) redactKey(b *body, r *Redact) {
 
 // redaction reads the name of what is redacted.
 func (b *body) redaction(action, name string, rng hcl.Range) (Redaction, bool) {
-	r := Redaction{Action: action, Range: rng}
+	r := Redaction{Action: action, Name: name, Range: rng}
 	attribute, isAttribute := strings.CutPrefix(name, attributeRoot)
 	path, inPayload := strings.CutPrefix(name, payloadRoot)
 	switch {

@@ -101,6 +101,14 @@ func stage(cfg *config.Config, s *config.Stage) Stage {
 			fields = append(fields, a.Field)
 		}
 		out.Detail = "sets " + strings.Join(fields, ", ")
+	case s.Set != nil:
+		var fields []string
+		for _, a := range s.Set.Set {
+			fields = append(fields, a.Field)
+		}
+		out.Detail = "sets " + strings.Join(fields, ", ")
+	case s.Redact != nil:
+		out.Detail = redaction(s.Redact)
 	case s.Filter != nil:
 		r := s.Filter.When.Range()
 		out.Detail = excerpt(cfg.Files[r.Filename], r.Start.Byte, r.End.Byte)
@@ -109,6 +117,23 @@ func stage(cfg *config.Config, s *config.Stage) Stage {
 		out.Detail, out.To = excerpt(cfg.Files[r.Filename], r.Start.Byte, r.End.Byte), sinks(s.Route.To)
 	}
 	return out
+}
+
+// redaction says what is taken out of events, and how.
+func redaction(r *config.Redact) string {
+	var parts []string
+	for _, action := range []string{config.Drop, config.Mask, config.Tokenize} {
+		var names []string
+		for _, rule := range r.Rules {
+			if rule.Action == action {
+				names = append(names, rule.Name)
+			}
+		}
+		if len(names) > 0 {
+			parts = append(parts, action+" "+strings.Join(names, ", "))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // excerpt is an expression as it's written, on one line.

@@ -31,7 +31,7 @@ func Blocks() []Block {
 			{Name: "retain", Type: "duration", Default: `"168h"`, Doc: "How long requests and events are kept after all sinks have them."},
 			{Name: "max_disk", Type: "size", Doc: "The most that the journal may hold. Without it that is as much as the disk has."},
 		}},
-		source(), sink(), lookup(), pipeline(), test(),
+		source(), sink(), lookup(), lookupSQL(), lookupHTTP(), pipeline(), test(),
 	}
 }
 
@@ -79,7 +79,7 @@ func pipeline() Block {
 			{Name: "from", Type: "sources", Required: true, Doc: "The sources: [source.TYPE.NAME, ...]."},
 			{Name: "to", Type: "sinks", Required: true, Doc: "The sinks of every event that is left: [sink.TYPE.NAME, ...]."},
 		},
-		Blocks: Stages(),
+		Blocks: append(Stages(), onFailure()),
 	}
 }
 
@@ -128,7 +128,9 @@ func Stages() []Block {
 			{Name: "key", Type: "text", Required: true, Doc: "What to look up, for instance event.campaign_id."},
 			{Name: "set", Type: "object", Required: true, Doc: "What to set: { region = found.region }. Names are fields that say who and why, or else attributes. Null sets nothing."},
 		}},
+		setStage(),
 		{Name: "filter", Header: "filter", Doc: "Ends events for which the condition does not hold; they are counted, and explained.", Args: []Argument{when}},
+		redact(),
 		{Name: "route", Header: `route "LABEL"`, Doc: "Sends the events for which the condition holds to further sinks, besides the pipeline's own.", Args: []Argument{
 			when, {Name: "to", Type: "sinks", Required: true, Doc: "The sinks: [sink.TYPE.NAME, ...]."},
 		}},
