@@ -12,7 +12,11 @@ func Blocks() []Block {
 			{Name: "default", Type: "any", Doc: "The value if none is given. Without a default one must be."},
 			{Name: "description", Type: "string", Doc: "What it is for."},
 			{Name: "sensitive", Type: "bool", Default: "false", Doc: "Keeps the value out of everything that is shown."},
-		}},
+		}, Blocks: []Block{{Name: "validation", Header: "validation", Doc: "A condition that the value must meet; there may be several.", Args: []Argument{
+			{Name: "condition", Type: "bool", Required: true, Doc: "What must hold, in terms of the variable."},
+			{Name: "error_message", Type: "string", Required: true, Doc: "What to say if it does not."},
+		}}}},
+		{Name: "locals", Header: "locals", Doc: "Names for values; expressions write them local.NAME.", Args: []Argument{}, More: "Any arguments may stand in it: NAME = VALUE.", Free: true},
 		{Name: "receiver", Header: "receiver", Doc: "The public listener that providers call.", Args: []Argument{
 			{Name: "listen", Type: "address", Default: `"127.0.0.1:8080"`, Doc: "Host and port to listen on."},
 			{Name: "public_url", Type: "URL", Doc: "The URL under which providers reach the receiver. Providers that sign the URL need it; it is never taken from a request's headers."},
@@ -31,7 +35,34 @@ func Blocks() []Block {
 			{Name: "retain", Type: "duration", Default: `"168h"`, Doc: "How long requests and events are kept after all sinks have them."},
 			{Name: "max_disk", Type: "size", Doc: "The most that the journal may hold. Without it that is as much as the disk has."},
 		}},
-		source(), sink(), lookup(), lookupSQL(), lookupHTTP(), pipeline(), test(),
+		source(), sink(), lookup(), lookupSQL(), lookupHTTP(), pipeline(), module(), output(), test(),
+	}
+}
+
+// forEach is the argument of blocks that may stand for several.
+func forEach() Argument {
+	return Argument{Name: "for_each", Type: "map or set", Doc: "Makes a block for each element, named by its key; each.key and each.value are known inside. Others name one as NAME.KEY, and all of them as NAME."}
+}
+
+func module() Block {
+	return Block{
+		Name: "module", Header: `module "NAME"`, Doc: "Another directory's variables, locals, sources, sinks, lookups, pipelines and outputs, under a name of their own.",
+		Args: []Argument{
+			{Name: "source", Type: "string", Required: true, Doc: `The directory, inside this one: "./NAME".`},
+			forEach(),
+		},
+		More: "Its other arguments are values for the module's variables.", Free: true,
+	}
+}
+
+func output() Block {
+	return Block{
+		Name: "output", Header: `output "NAME"`, Doc: "A value that a module hands out; others write it module.MODULE.NAME.",
+		Args: []Argument{
+			{Name: "value", Type: "any", Required: true, Doc: "The value; blocks may be handed out too."},
+			{Name: "description", Type: "string", Doc: "What it is."},
+			{Name: "sensitive", Type: "bool", Default: "false", Doc: "Keeps the value out of everything that is shown."},
+		},
 	}
 }
 
@@ -43,6 +74,7 @@ func source() Block {
 			{Name: "public_url", Type: "URL", Doc: "The whole URL as the provider calls it, where it is not the receiver's with the path."},
 			{Name: "on_auth_failure", Type: "string", Default: `"reject"`, Doc: "reject: requests that fail authentication are refused and counted. quarantine: they are also kept apart, for a person to look at."},
 			{Name: "max_body", Type: "size", Doc: "The largest body of a request, instead of the plugin's or the receiver's."},
+			forEach(),
 		},
 		More: "What else it takes is up to its type: patchbay docs TYPE.",
 	}
@@ -51,7 +83,7 @@ func source() Block {
 func sink() Block {
 	return Block{
 		Name: "sink", Header: `sink "TYPE" "NAME"`, Doc: "A destination. TYPE is served by a plugin, NAME is yours; pipelines name it sink.TYPE.NAME.",
-		Args: []Argument{},
+		Args: []Argument{forEach()},
 		Blocks: []Block{{Name: "batch", Header: "batch", Doc: "How much is written at a time. What is left out is up to the sink.", Args: []Argument{
 			{Name: "max_events", Type: "number", Doc: "The most events of a write, up to 10000."},
 			{Name: "max_bytes", Type: "size", Doc: "The most bytes of a write, up to 16 MiB."},
@@ -68,6 +100,7 @@ func lookup() Block {
 			{Name: "file", Type: "string", Required: true, Doc: "The file, inside the configuration's directory."},
 			{Name: "key", Type: "string", Default: "the first column", Doc: "The column by which rows are found."},
 			{Name: "reload", Type: "duration", Default: `"10s"`, Doc: "How often to look whether the file has changed."},
+			forEach(),
 		},
 	}
 }
@@ -78,6 +111,7 @@ func pipeline() Block {
 		Args: []Argument{
 			{Name: "from", Type: "sources", Required: true, Doc: "The sources: [source.TYPE.NAME, ...]."},
 			{Name: "to", Type: "sinks", Required: true, Doc: "The sinks of every event that is left: [sink.TYPE.NAME, ...]."},
+			forEach(),
 		},
 		Blocks: append(Stages(), onFailure()),
 	}

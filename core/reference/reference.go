@@ -37,6 +37,8 @@ type Block struct {
 	Blocks []Block    `json:"blocks,omitempty"`
 	// More says what else may stand in the block.
 	More string `json:"more,omitempty"`
+	// Free says that arguments of any name may stand in it.
+	Free bool `json:"free,omitempty"`
 }
 
 // Field is a field of events.
