@@ -27,3 +27,20 @@ func CheckSyntax(data []byte, name string) diag.List {
 	}
 	return out
 }
+
+// ParseExpression parses one expression, within the limits that hold for files.
+// The result is nil if the list has errors. name and line say where it stands.
+func ParseExpression(text, name string, line int) (hclsyntax.Expression, diag.List) {
+	if d, ok := precheck([]byte(text), name); !ok {
+		return nil, diag.List{d}
+	}
+	e, found := hclsyntax.ParseExpression([]byte(text), name, hcl.Pos{Line: line, Column: 1})
+	var out diag.List
+	for _, d := range found {
+		out = append(out, syntaxProblem(d))
+	}
+	if out.HasErrors() {
+		return nil, out
+	}
+	return e, out
+}

@@ -137,7 +137,7 @@ func (r *reader) event(c *chunk, i int, e *sdk.Event, m *staged.Meta) Event {
 	out := Event{
 		Pipeline: c.pipeline, Offset: c.entries[i].Offset, StagedAt: c.at, Request: ref(e.Source, e.RawOffset),
 		RawIndex: e.RawIndex, Outcome: journal.Staged.String(), EventID: e.ID.String(), MessageID: o.text(e.MessageID),
-		ConversationID: o.text(e.ConversationID), CustomerID: o.text(e.CustomerID), CampaignID: e.CampaignID,
+		ConversationID: o.text(e.ConversationID), CustomerID: o.text(e.CustomerID), CampaignID: e.CampaignID, Account: e.Account, Provider: e.Provider,
 		Channel: e.Channel.String(), Direction: e.Direction.String(), EventType: e.Type.String(),
 		DeliveryStatus: e.DeliveryStatus.String(), ProviderStatus: o.text(e.ProviderStatus), StatusCode: o.text(e.StatusCode),
 		ErrorReason: o.text(e.ErrorReason), Recipient: o.address(e.Recipient), Sender: o.address(e.Sender),

@@ -76,6 +76,7 @@ type Event struct {
 	ConversationID string            `json:"conversation_id,omitempty"`
 	CustomerID     string            `json:"customer_id,omitempty"`
 	CampaignID     string            `json:"campaign_id,omitempty"`
+	Account        string            `json:"account,omitempty"`
 	Channel        string            `json:"channel,omitempty"`
 	Direction      string            `json:"direction,omitempty"`
 	EventType      string            `json:"event_type,omitempty"`
@@ -87,6 +88,7 @@ type Event struct {
 	Sender         string            `json:"sender,omitempty"`
 	Time           time.Time         `json:"event_timestamp,omitzero"`
 	ReceivedAt     time.Time         `json:"received_at"`
+	Provider       string            `json:"provider,omitempty"`
 	Source         string            `json:"source"`
 	Attributes     map[string]string `json:"attributes,omitempty"`
 
