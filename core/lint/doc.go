@@ -32,8 +32,12 @@ func Check(cfg *config.Config) diag.List {
 	l.storage()
 	l.sources()
 	l.sinks()
+	var header hcl.Range
 	for _, p := range cfg.Pipelines {
-		l.pipeline(p)
+		if p.Range != header { // else it is another instance of the same block
+			l.pipeline(p)
+		}
+		header = p.Range
 	}
 	l.twoWays()
 	l.out.Sort()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/diag"
 	"github.com/patchbay-io/patchbay/sdk"
@@ -13,8 +15,12 @@ import (
 
 // sources looks at each source by itself.
 func (l *linter) sources() {
+	var header hcl.Range
 	for _, s := range l.cfg.Sources {
-		header := s.Ranges[""]
+		if s.Ranges[""] == header {
+			continue // another instance of the same block
+		}
+		header = s.Ranges[""]
 		if s.OnAuthFailure == config.Quarantine && l.cfg.Journal.MaxDisk == 0 {
 			l.warn(diag.OpenQuarantine, header, s.Context(), "strangers can fill the disk",
 				"What fails authentication is kept, without bound, and once the disk is full genuine requests are refused. Write max_disk in the journal block, or leave on_auth_failure out.")
@@ -29,7 +35,12 @@ func (l *linter) sources() {
 
 // sinks looks at each sink by itself.
 func (l *linter) sinks() {
+	var header hcl.Range
 	for _, s := range l.cfg.Sinks {
+		if s.Ranges[""] == header {
+			continue // another instance of the same block
+		}
+		header = s.Ranges[""]
 		l.durability(s)
 		if s.Info == nil || keyed(s) {
 			continue
@@ -102,9 +113,9 @@ func at(args map[string]any, path string) any {
 func Authentication(cfg *config.Config, s *config.Source, a *wire.Auth) diag.List {
 	l := &linter{cfg: cfg}
 	header := s.Ranges[""]
-	if a == nil || a.GetNone() != nil {
+	if (a == nil || a.GetNone() != nil) && !s.ClientCertificate && len(s.Allow) == 0 && len(cfg.Receiver.Allow) == 0 {
 		l.warn(diag.NoAuthentication, header, s.Context(), "anybody who knows the path can send events",
-			fmt.Sprintf("Requests to %s are not authenticated, so what they report may be invented. Let only the provider's networks reach it.", s.Path))
+			fmt.Sprintf("Requests to %s are not authenticated, so what they report may be invented. List the provider's networks in allow, or use its signature or password.", s.Path))
 	}
 	if s.PublicURL == "" && signsURL(a) {
 		sev := diag.Warning
@@ -112,8 +123,8 @@ func Authentication(cfg *config.Config, s *config.Source, a *wire.Auth) diag.Lis
 			sev = diag.Note // for trying things out nothing is missing
 		}
 		l.add(sev, diag.UnknownURL, header, s.Context(), "the provider signs a URL that patchbay does not know",
-			fmt.Sprintf("Genuine requests are refused unless the provider calls http://%s%s itself. Write public_url in the receiver block.",
-				cfg.Receiver.Listen, s.Path))
+			fmt.Sprintf("Genuine requests are refused unless the provider calls %s://%s%s itself. Write public_url in the receiver block.",
+				cfg.Receiver.Scheme(), cfg.Receiver.Listen, s.Path))
 	}
 	return l.out
 }

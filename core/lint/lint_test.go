@@ -3,6 +3,7 @@ package lint
 import (
 	"bytes"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,19 +140,21 @@ func TestAuthentication(t *testing.T) {
 		auth           *wire.Auth
 		listen, public string
 		want           string
+		allow          []netip.Prefix
 	}{
-		"signs the url, open":      {url, ":8080", "", "warning PB2505"},
-		"signs the url, local":     {url, "127.0.0.1:8080", "", "note PB2505"},
-		"signs the url, known":     {url, ":8080", "https://a.example/x", ""},
-		"signs the body":           {body, ":8080", "", ""},
-		"one scheme signs the url": {either, ":8080", "", "warning PB2505"},
-		"a token with the url":     {token, ":8080", "", "warning PB2505"},
-		"not authenticated":        {none, ":8080", "", "warning PB2506"},
-		"nothing declared":         {nil, ":8080", "", "warning PB2506"},
+		"signs the url, open":      {url, ":8080", "", "warning PB2505", nil},
+		"signs the url, local":     {url, "127.0.0.1:8080", "", "note PB2505", nil},
+		"signs the url, known":     {url, ":8080", "https://a.example/x", "", nil},
+		"signs the body":           {body, ":8080", "", "", nil},
+		"one scheme signs the url": {either, ":8080", "", "warning PB2505", nil},
+		"a token with the url":     {token, ":8080", "", "warning PB2505", nil},
+		"not authenticated":        {none, ":8080", "", "warning PB2506", nil},
+		"only from known networks": {none, ":8080", "", "", []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+		"nothing declared":         {nil, ":8080", "", "warning PB2506", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &config.Source{Address: "acme.a", Type: "acme", Name: "a", Path: "/hooks/acme/a", PublicURL: c.public}
+			s := &config.Source{Address: "acme.a", Type: "acme", Name: "a", Path: "/hooks/acme/a", PublicURL: c.public, Allow: c.allow}
 			cfg := &config.Config{Receiver: config.Receiver{Listen: c.listen}}
 			var got []string
 			for _, d := range Authentication(cfg, s, c.auth) {

@@ -31,6 +31,11 @@ func (l *linter) listeners() {
 	}
 }
 
+// open reports whether a listener neither encrypts nor says who may send.
+func open(r *config.Receiver) bool {
+	return r.TLS == nil && len(r.Allow) == 0 && len(r.TrustedProxies) == 0
+}
+
 // loopback reports whether only this machine reaches an address.
 func loopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)

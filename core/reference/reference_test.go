@@ -206,7 +206,7 @@ func TestType(t *testing.T) {
 		`{Name:level Type:string Required:false Default:"a" Doc:The level. One of a, b. Deprecated: Use key.} ` +
 		`{Name:none Type:string Required:false Default: Doc:Nothing.}] ` +
 		`Blocks:[{Name:tls Header:tls Doc:TLS. Args:[{Name:ca Type:string Required:false Default: Doc:CA.}] Blocks:[] More: Free:false}] ` +
-		`More:Besides, every source takes path, public_url, on_auth_failure, max_body, for_each: patchbay docs source. Free:false}`
+		`More:Besides, every source takes path, public_url, on_auth_failure, max_body, allow, client_certificate, max_rate, for_each: patchbay docs source. Free:false}`
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
