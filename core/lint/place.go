@@ -15,7 +15,7 @@ import (
 
 // listeners looks at who can reach what listens.
 func (l *linter) listeners() {
-	if listen := l.cfg.Receiver.Listen; !loopback(listen) && l.cfg.Receiver.TLS == nil {
+	if listen := l.cfg.Receiver.Listen; !loopback(listen) && open(&l.cfg.Receiver) {
 		l.warn(diag.OpenReceiver, l.setting("receiver", "listen"), "receiver",
 			fmt.Sprintf("the receiver listens on %q without TLS", listen),
 			"Messages and credentials pass in the clear, and whoever reaches the port can try. Listen on 127.0.0.1 behind a proxy that terminates TLS, or write a tls block.")
