@@ -33,6 +33,7 @@ func directions() []direction {
 		{"core/graph", []string{"core/config"}, "a graph is drawn of a configuration alone"},
 		{"core/reference", []string{"core/expr", "configs", "sdk"}, "the reference describes the language and uses none of it"},
 		{"core/console", []string{"core/config", "core/diag", "core/expr", "core/inspect", "sdk"}, "a console evaluates expressions and reads no journal"},
+		{"core/doctor", []string{"core/config", "core/journal"}, "a doctor looks at the machine and starts nothing"},
 		{"core/lint", []string{"core/config", "core/diag", "core/expr", "configs", "sdk"}, "lint is pure: it looks at a configuration"},
 		{"core/journal", nil, "the journal keeps bytes and does not know what they mean"},
 		{"core/stage", []string{"core/stage", "core/config", "core/expr", "core/journal", "sdk"}, "a stage knows the batch in hand and the journal's transaction"},

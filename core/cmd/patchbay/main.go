@@ -97,7 +97,7 @@ func (a *app) root() *cobra.Command {
 		a.statusCommand(), a.accountCommand(), a.journalCommand(), a.pluginCommand(), a.versionCommand(),
 		a.fmtCommand(), a.completionCommand(),
 		a.testCommand(),
-		a.initCommand(), a.graphCommand(), a.docsCommand(), a.consoleCommand(),
+		a.initCommand(), a.graphCommand(), a.docsCommand(), a.consoleCommand(), a.doctorCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())
 	return root

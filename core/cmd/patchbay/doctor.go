@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/patchbay-io/patchbay/core/admin"
+	"github.com/patchbay-io/patchbay/core/catalog"
+	"github.com/patchbay-io/patchbay/core/config"
+	"github.com/patchbay-io/patchbay/core/diag"
+	"github.com/patchbay-io/patchbay/core/doctor"
+	"github.com/patchbay-io/patchbay/core/engine"
+	"github.com/patchbay-io/patchbay/core/lint"
+	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+// The groups of checks that doctor makes here; the rest are of package doctor.
+const (
+	groupConfiguration = "configuration"
+	groupPlugins       = "plugins"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var s setup
+	cmd := &cobra.Command{
+		Use:   "doctor [DIR]",
+		Short: "Check whether this machine is fit to run a configuration",
+		Long: `Doctor checks the configuration in DIR, its secrets and plugins, the disk and the
+journal on it, limits, clock, and ports. Each check passes, warns or fails, and
+says what to do. Nothing beyond this machine is asked, and nothing is changed but
+for a small file in the data directory, which is removed again. Beside a running
+core it only looks.
+
+The exit code is 2 if the configuration or a plugin is at fault, 3 if the machine
+is, and 0 otherwise, warnings included.`,
+		Example: `  patchbay doctor
+  patchbay doctor /etc/patchbay --json`,
+		Args:              atMost(1),
+		ValidArgsFunction: directories,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := a.examine(cmd.Context(), dirArg(args), &s)
+			if err != nil {
+				return err
+			}
+			return a.diagnosed(all)
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+// examine makes all checks.
+func (a *app) examine(ctx context.Context, dir string, s *setup) ([]doctor.Check, error) {
+	o, err := s.options()
+	if err != nil {
+		return nil, err
+	}
+	cat, catErr := catalog.Open(ctx, append(s.pluginDirs, catalog.DefaultDirs()...), zerolog.Nop())
+	if catErr == nil {
+		o.Types = cat
+	}
+	cfg, diags := a.load(dir, o)
+	if catErr == nil && !diags.HasErrors() {
+		e, err := engine.New(cfg, cat, engine.Options{Log: zerolog.Nop(), Version: sdk.Version})
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		defer cancel()
+		diags = lint.Silence(cfg.Files, slices.Concat(diags, lint.Check(cfg), e.Check(ctx)), true)
+	}
+	out := checkConfiguration(dir, diags)
+	if len(cfg.Files) == 0 {
+		return out, nil // of what machine, nobody has said
+	}
+	out = append(out, checkPlugins(cfg, cat, catErr)...)
+	_, err = admin.Connect(ctx, cfg.DataDir)
+	return append(out, doctor.Examine(ctx, doctor.Options{Config: cfg, Running: err == nil, Now: a.now})...), nil
+}
+
+// checkConfiguration sums up what validate finds.
+func checkConfiguration(dir string, diags diag.List) []doctor.Check {
+	var missing []string
+	rest := slices.DeleteFunc(slices.Clone(diags), func(d diag.Diagnostic) bool {
+		if d.Code == diag.MissingSecret {
+			missing = append(missing, strings.TrimPrefix(d.Summary, "missing secret "))
+		}
+		return d.Code == diag.MissingSecret
+	})
+	remedy := "See patchbay validate " + dir + "."
+	c := doctor.Check{Group: groupConfiguration, Name: "validate", Status: doctor.Pass, Detail: "no mistakes"}
+	switch errs, warnings := rest.Count(); {
+	case errs > 0:
+		c.Status, c.Detail, c.Remedy = doctor.Fail, fmt.Sprintf("%s, %s", count(errs, "error"), count(warnings, "warning")), remedy
+	case warnings > 0:
+		c.Status, c.Detail, c.Remedy = doctor.Warn, count(warnings, "warning"), remedy
+	}
+	secrets := doctor.Check{Group: groupConfiguration, Name: "secrets", Status: doctor.Pass, Detail: "all are there"}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		secrets.Status, secrets.Detail = doctor.Fail, "missing: "+strings.Join(slices.Compact(missing), ", ")
+		secrets.Remedy = "Set them where patchbay runs, and run doctor there: patchbay run refuses to start without."
+	}
+	return []doctor.Check{c, secrets}
+}
+
+// checkPlugins looks whether the plugins that the configuration needs answer.
+func checkPlugins(cfg *config.Config, cat *catalog.Catalog, err error) []doctor.Check {
+	if err != nil {
+		return []doctor.Check{{Group: groupPlugins, Name: "folders", Status: doctor.Fail, Detail: err.Error(), Remedy: "Remove one of the two plugins."}}
+	}
+	needed := map[string]bool{}
+	for _, s := range cfg.Sources {
+		if path, ok := cat.Path("source", s.Type); ok {
+			needed[path] = true
+		}
+	}
+	for _, s := range cfg.Sinks {
+		if path, ok := cat.Path("sink", s.Type); ok {
+			needed[path] = true
+		}
+	}
+	var out []doctor.Check
+	for _, p := range cat.Plugins() {
+		c := doctor.Check{Group: groupPlugins, Name: pluginName(p.Path), Status: doctor.Pass}
+		switch {
+		case p.Err != nil:
+			c.Status, c.Detail, c.Remedy = doctor.Warn, p.Err.Error(), "No type of it can be used. Install it again, built for this machine."
+		case needed[p.Path]:
+			c.Detail = fmt.Sprintf("version %s answers", p.Desc.GetVersion())
+		default:
+			c.Detail = fmt.Sprintf("version %s answers, and nothing uses it", p.Desc.GetVersion())
+		}
+		out = append(out, c)
+	}
+	if len(out) == 0 {
+		out = append(out, doctor.Check{
+			Group: groupPlugins, Name: "folders", Status: doctor.Fail, Detail: "there is no plugin",
+			Remedy: "Install plugins beside patchbay, or name their folder in " + catalog.EnvDirs + ".",
+		})
+	}
+	return out
+}
+
+func pluginName(path string) string {
+	return path[strings.LastIndex(path, catalog.Prefix)+len(catalog.Prefix):]
+}
+
+// diagnosed tells how the checks came out.
+func (a *app) diagnosed(all []doctor.Check) error {
+	data := struct {
+		Passed   int            `json:"passed"`
+		Warnings int            `json:"warnings"`
+		Failed   int            `json:"failed"`
+		Checks   []doctor.Check `json:"checks"`
+	}{doctor.Count(all, doctor.Pass), doctor.Count(all, doctor.Warn), doctor.Count(all, doctor.Fail), all}
+	text := func() error {
+		group := ""
+		for _, c := range all {
+			if c.Group != group {
+				group = c.Group
+				fmt.Fprintln(a.stdout, group)
+			}
+			fmt.Fprintf(a.stdout, "  %s  %s: %s\n", c.Status, c.Name, printable(c.Detail))
+			if c.Remedy != "" {
+				fmt.Fprintf(a.stdout, "        %s\n", strings.ReplaceAll(wrap(c.Remedy, helpWidth-8), "\n", "\n        "))
+			}
+		}
+		_, err := fmt.Fprintf(a.stdout, "%d passed, %s, %d failed.\n", data.Passed, count(data.Warnings, "warning"), data.Failed)
+		return err
+	}
+	if data.Failed == 0 {
+		return a.answer(data, nil, text)
+	}
+	p := &problem{exit: exitUnreachable, code: "unfit", err: errors.New("some checks failed"), data: data, shown: true}
+	for _, c := range all {
+		if c.Status == doctor.Fail && (c.Group == groupConfiguration || c.Group == groupPlugins) {
+			p.exit = exitInvalid
+		}
+	}
+	if !a.json {
+		if err := text(); err != nil {
+			return err
+		}
+	}
+	return p
+}
