@@ -349,8 +349,15 @@ type scrubbed struct {
 func (s *scrubbed) Error() string { return s.text }
 func (s *scrubbed) Unwrap() error { return s.error }
 
+// leastScrubbed is the length from which a key is taken out of errors: a shorter
+// one names nobody, and would be found in every word.
+const leastScrubbed = 4
+
 func scrub(err error, key string) error {
 	text := err.Error()
+	if len(key) < leastScrubbed {
+		return err
+	}
 	for _, k := range []string{key, url.PathEscape(key), url.QueryEscape(key)} {
 		text = strings.ReplaceAll(text, k, "the key")
 	}
