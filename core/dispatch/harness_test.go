@@ -30,6 +30,12 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
 func (c *clock) timer(d time.Duration) (<-chan time.Time, func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +141,7 @@ func (b *bed) open() {
 	var err error
 	b.j, err = journal.Open(journal.Options{
 		Dir: "j", FS: b.fs, Log: zerolog.Nop(), CacheBytes: 1 << 20, MemTableBytes: 1 << 20,
-		Fatal: func(err error) { panic(err) },
+		Now: b.clock.Now, Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {
 		b.t.Fatalf("open: %v", err)
