@@ -16,7 +16,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build bin/patchbay with its plugins beside it
@@ -40,9 +40,17 @@ test: build ## run every test that needs Go modules alone
 	$(BIN)/patchbay test examples/local
 
 .PHONY: test-real
-test-real: ## run the Kafka tests against a real Apache Kafka (needs Java 17 and Maven)
+test-real: test-real-kafka test-real-postgres ## run the tests against a real Kafka and a real PostgreSQL
+
+.PHONY: test-real-kafka
+test-real-kafka: ## run the Kafka tests against a real Apache Kafka (needs Java 17 and Maven)
 	@bash -c 'dir=$$(mktemp -d); trap ".ci/kafka stop $$dir" EXIT; \
 	  .ci/kafka start "$$dir" && . "$$dir/env" && $(GO) test -tags real -count=1 -timeout 4m -run "^TestReal" ./plugins/sink/kafka'
+
+.PHONY: test-real-postgres
+test-real-postgres: ## run the lookup tests against a real PostgreSQL (installs Debian's if there is none)
+	@bash -c 'dir=$$(mktemp -d); trap ".ci/postgres stop $$dir" EXIT; \
+	  .ci/postgres start "$$dir" && . "$$dir/env" && $(GO) test -tags real -count=1 -timeout 4m -run "^TestReal" ./core/lookup'
 
 # Short, because the programs that the long tests build and start are built
 # without the detector.
@@ -55,7 +63,7 @@ race: ## run the tests under the race detector (needs a C compiler)
 lint: ## gofmt, go vet, staticcheck
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags real ./plugins/sink/kafka
+	$(GO) vet -tags real ./plugins/sink/kafka ./core/lookup
 	$(GO) run $(STATICCHECK) ./...
 
 .PHONY: fuzz
