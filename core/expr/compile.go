@@ -30,7 +30,7 @@ func CompileBool(e hcl.Expression, s Scope) (*Bool, diag.List) {
 	if n.bad || c.diags.HasErrors() {
 		return nil, c.diags
 	}
-	return &Bool{eval: n.condition(), uses: c.uses, constant: n.constant, rng: e.Range()}, c.diags
+	return &Bool{eval: n.condition(), text: c.writeText(e), uses: c.uses, constant: n.constant, rng: e.Range()}, c.diags
 }
 
 // CompileString compiles a value that is used as text. The result is nil if the
@@ -41,7 +41,7 @@ func CompileString(e hcl.Expression, s Scope) (*String, diag.List) {
 	if n.bad || c.diags.HasErrors() {
 		return nil, c.diags
 	}
-	return &String{eval: n.text(), uses: c.uses}, c.diags
+	return &String{eval: n.text(), text: c.writeText(e), uses: c.uses}, c.diags
 }
 
 type compiler struct {

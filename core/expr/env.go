@@ -51,6 +51,7 @@ type Bool struct {
 	uses     []Use
 	constant bool
 	rng      hcl.Range
+	text     string
 }
 
 // Eval reports whether the condition holds; null does not hold.
@@ -60,6 +61,7 @@ func (b *Bool) Eval(env *Env) bool { return b.eval(env) }
 type String struct {
 	eval func(*Env) (string, bool)
 	uses []Use
+	text string
 }
 
 // Eval returns the text; false means null.
