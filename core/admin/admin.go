@@ -40,6 +40,7 @@ type Status struct {
 	Receiver string          `json:"receiver,omitempty"` // address, empty until it listens
 	Ready    bool            `json:"ready"`
 	Reasons  []string        `json:"reasons,omitempty"` // why it is not ready
+	Config   ConfigStatus    `json:"config"`
 	Sources  []SourceStatus  `json:"sources"`
 	Lanes    []LaneStatus    `json:"lanes"`
 	Sinks    []SinkStatus    `json:"sinks"`

@@ -28,7 +28,9 @@ func (s *Server) routes(mux *http.ServeMux) {
 			defer cancel()
 			data, err := f(r.WithContext(ctx))
 			if err != nil {
-				s.failure(w, r, err)
+				if !changeFailure(w, data, err) {
+					s.failure(w, r, err)
+				}
 				return
 			}
 			succeed(w, data)
@@ -46,6 +48,9 @@ func (s *Server) routes(mux *http.ServeMux) {
 	handle("GET /api/v1/dead-letters/{id}", false, s.showDeadLetter)
 	handle("POST /api/v1/dead-letters/{id}/retry", false, s.retry)
 	handle("POST /api/v1/dead-letters/{id}/discard", false, s.discard)
+	if c, ok := s.core.(Changer); ok {
+		s.changes(handle, c)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, "not_found", "there is nothing here")
 	})

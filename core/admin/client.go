@@ -76,7 +76,12 @@ func (c *Client) Get(ctx context.Context, path string, q url.Values, out any) er
 
 // Post does what path under /api/v1/ says.
 func (c *Client) Post(ctx context.Context, path string, out any) error {
-	return c.do(ctx, http.MethodPost, "/api/v1/"+path, nil, out, true)
+	return c.PostWith(ctx, path, nil, out)
+}
+
+// PostWith is Post with parameters. A refusal may have data too.
+func (c *Client) PostWith(ctx context.Context, path string, q url.Values, out any) error {
+	return c.do(ctx, http.MethodPost, "/api/v1/"+path, q, out, true)
 }
 
 func (c *Client) do(ctx context.Context, method, path string, q url.Values, out any, token bool) error {
@@ -103,6 +108,9 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, out 
 	}
 	if e.Error != nil {
 		e.Error.Status = resp.StatusCode
+		if len(e.Data) > 0 {
+			_ = json.Unmarshal(e.Data, out) // the refusal counts, whatever else it says
+		}
 		return e.Error
 	}
 	if err := json.Unmarshal(e.Data, out); err != nil {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/dispatch"
@@ -17,64 +16,30 @@ import (
 	"github.com/patchbay-io/patchbay/sdk"
 )
 
-// build makes every part from the configuration, sinks before lanes: a sink's
-// cursor is durable before anything is staged for it.
-func (e *Engine) build() error {
-	if err := e.addReceiver(); err != nil {
-		return err
-	}
-	for _, c := range e.cfg.Lookups {
-		t, err := lookup.Open(c, lookup.Options{Log: e.log, Mask: e.cfg.Mask})
-		if err != nil {
-			return fmt.Errorf("engine: lookup %s: %w", c.Address, err)
-		}
-		e.lookups[c.Address] = t
-	}
-	for _, c := range e.cfg.Sources {
-		if err := e.addSource(c); err != nil {
-			return err
-		}
-	}
-	for _, c := range e.cfg.Sinks {
-		spec, err := e.spec("sink", c.Type, c.Address)
-		if err != nil {
-			return err
-		}
-		spec.Nice = sinkNice
-		e.sinks[c.Address] = newSink(c, pluginhost.New(spec))
-	}
-	for _, p := range e.cfg.Pipelines {
-		if err := e.addPipeline(p); err != nil {
-			return fmt.Errorf("engine: pipeline %q: %w", p.Name, err)
-		}
-	}
-	return e.setEndpoints()
-}
-
 // sinkNice is the niceness of sink plugins: their work can wait, an
 // acknowledgement cannot.
 const sinkNice = 5
 
-func (e *Engine) spec(kind, typ, address string) (pluginhost.Spec, error) {
-	path, ok := e.cat.Path(kind, typ)
+func (e *Engine) spec(g *graph, kind, typ, address string) (pluginhost.Spec, error) {
+	path, ok := g.cat.Path(kind, typ)
 	if !ok {
 		return pluginhost.Spec{}, fmt.Errorf("engine: no plugin serves %s type %q", kind, typ)
 	}
 	return pluginhost.Spec{
-		Address: address, Path: path, WorkDir: e.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: e.cfg.Mask,
+		Address: address, Path: path, WorkDir: g.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: g.cfg.Mask,
 	}, nil
 }
 
-func (e *Engine) addSource(c *config.Source) error {
+func (e *Engine) newSource(g *graph, c *config.Source) (*source, error) {
 	raw, err := e.journal.Log(journal.Raw, c.Address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	spec, err := e.spec("source", c.Type, c.Address)
+	spec, err := e.spec(g, "source", c.Type, c.Address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s := &source{cfg: c, raw: raw}
+	s := &source{cfg: c, raw: raw, answered: make(chan struct{})}
 	s.configured = func() {
 		if err := e.setEndpoints(); err != nil {
 			e.log.Error().Err(err).Str("source", c.Address).Msg("source cannot receive")
@@ -82,69 +47,132 @@ func (e *Engine) addSource(c *config.Source) error {
 	}
 	spec.Configure = s.configure
 	s.proc = pluginhost.New(spec)
-	e.sources[c.Address] = s
-	return nil
+	return s, nil
+}
+
+func (e *Engine) newSink(g *graph, c *config.Sink) (*sink, error) {
+	spec, err := e.spec(g, "sink", c.Type, c.Address)
+	if err != nil {
+		return nil, err
+	}
+	spec.Nice = sinkNice
+	return newSink(c, pluginhost.New(spec)), nil
+}
+
+func (e *Engine) openTable(g *graph, c *config.Lookup) (*table, error) {
+	t, err := lookup.Open(c, lookup.Options{Log: e.log, Mask: g.cfg.Mask})
+	if err != nil {
+		return nil, fmt.Errorf("engine: lookup %s: %w", c.Address, err)
+	}
+	return &table{Table: t}, nil
+}
+
+// startTable keeps a lookup up to date, and open.
+func (e *Engine) startTable(t *table) *task {
+	return e.start(func(ctx context.Context) error {
+		t.Run(ctx)
+		return nil
+	})
+}
+
+// endpoints is what the receiver serves for g. A source that is about to leave
+// answers as under pressure until it has left.
+func (e *Engine) endpoints(g *graph) []receiver.Config {
+	cs := make([]receiver.Config, 0, len(g.cfg.Sources))
+	for _, c := range g.cfg.Sources {
+		r := g.sources[c.Address].endpoint(c, g.cfg)
+		if e.leaving[c.Address] {
+			r.Auth = nil
+		}
+		cs = append(cs, r)
+	}
+	return cs
 }
 
 // setEndpoints gives the receiver what the sources' plugins last said.
 func (e *Engine) setEndpoints() error {
 	e.endpointMu.Lock()
 	defer e.endpointMu.Unlock()
-	cs := make([]receiver.Config, 0, len(e.cfg.Sources))
-	for _, c := range e.cfg.Sources {
-		cs = append(cs, e.sources[c.Address].endpoint(e.cfg))
+	if g := e.graph.Load(); g != nil {
+		return e.receiver.SetEndpoints(e.endpoints(g))
 	}
-	return e.receiver.SetEndpoints(cs)
+	return nil // the first generation is still being made
 }
 
-func (e *Engine) addPipeline(p *config.Pipeline) error {
-	log, err := e.journal.Log(journal.StagedIn, p.Name)
+// addPipe makes the parts of a pipeline that g does not have yet: readers before
+// writers, so that a sink's cursor is durable before anything is staged for it.
+// keep are the parts of the generation before that go on, or nil.
+func (e *Engine) addPipe(g *graph, c *config.Pipeline, keep *pipe) error {
+	log, err := e.journal.Log(journal.StagedIn, c.Name)
 	if err != nil {
 		return err
 	}
-	names := map[uint32]string{}
-	number := func(sinks []*config.Sink) ([]uint32, error) {
-		var out []uint32
-		for _, s := range sinks {
-			n, err := e.journal.SinkNumber(s.Address)
-			if err != nil {
-				return nil, err
-			}
-			if _, known := names[n]; !known {
-				names[n] = s.Address
-				if err := e.addDispatcher(p, log, s, n); err != nil {
-					return nil, err
-				}
-			}
-			out = append(out, n)
+	p := &pipe{cfg: c, log: log, names: map[uint32]string{}, lanes: map[string]*lane{}, dispatchers: map[string]*dispatcher{}}
+	if keep == nil {
+		keep = &pipe{}
+	}
+	for _, s := range sinksOf(c) {
+		n, err := e.journal.SinkNumber(s.Address)
+		if err != nil {
+			return err
 		}
-		return out, nil
+		p.names[n] = s.Address
+		d := keep.dispatchers[s.Address]
+		if d == nil {
+			if d, err = e.newDispatcher(c, log, s, g.sinks[s.Address], n); err != nil {
+				return err
+			}
+		}
+		p.dispatchers[s.Address] = d
 	}
-	to, err := number(p.To)
-	if err != nil {
+	if p.targets, err = e.numbers(c.To); err != nil {
 		return err
 	}
-	stages, err := e.stages(p, log, number)
-	if err != nil {
+	if p.stages, err = e.stages(g, p, keep.stages); err != nil {
 		return err
 	}
-	for _, s := range p.From {
-		src := e.sources[s.Address]
-		e.lanes = append(e.lanes, pipeline.New(pipeline.Options{
-			Pipeline: p.Name, Source: s.Address, Provider: s.Type, Open: src.open, Journal: e.journal,
-			Raw: src.raw, Staged: log, Plugin: src.proc, Stages: stages, Targets: to, Sinks: names,
-			Busy: e.receiver.Busy,
-			Log:  e.log.With().Str("pipeline", p.Name).Str("source", s.Address).Logger(),
-		}))
+	for _, s := range c.From {
+		l := keep.lanes[s.Address]
+		if l == nil {
+			l = e.newLane(p, s, g.sources[s.Address])
+		}
+		p.lanes[s.Address] = l
 	}
+	g.pipes[c.Name] = p
 	return nil
 }
 
-func (e *Engine) addDispatcher(p *config.Pipeline, log *journal.Log, c *config.Sink, n uint32) error {
+// numbers are what stands for sinks in staged entries.
+func (e *Engine) numbers(sinks []*config.Sink) ([]uint32, error) {
+	var out []uint32
+	for _, s := range sinks {
+		n, err := e.journal.SinkNumber(s.Address)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+func (e *Engine) newLane(p *pipe, c *config.Source, s *source) *lane {
+	stages := make([]stage.Stage, len(p.stages))
+	for i := range stages {
+		stages[i] = p.stages[i].Stage
+	}
+	return &lane{Lane: pipeline.New(pipeline.Options{
+		Pipeline: p.cfg.Name, Source: c.Address, Provider: c.Type, Open: s.open, Journal: e.journal,
+		Raw: s.raw, Staged: p.log, Plugin: s.proc, Stages: stages, Targets: p.targets, Sinks: p.names,
+		Busy: e.receiver.Busy,
+		Log:  e.log.With().Str("pipeline", p.cfg.Name).Str("source", c.Address).Logger(),
+	})}
+}
+
+func (e *Engine) newDispatcher(p *config.Pipeline, log *journal.Log, c *config.Sink, s *sink, n uint32) (*dispatcher, error) {
 	t := c.Info.GetSink()
 	o := dispatch.Options{
 		Pipeline: p.Name, SinkName: c.Address, Number: n, Journal: e.journal, Staged: log,
-		Sink: e.sinks[c.Address], Idempotency: sdk.Idempotency(t.GetIdempotency()),
+		Sink: s, Idempotency: sdk.Idempotency(t.GetIdempotency()),
 		MaxEvents: int(t.GetMaxEvents()), MaxBytes: int(t.GetMaxBytes()), MaxWait: c.Batch.MaxWait, Busy: e.receiver.Busy,
 		Log: e.log.With().Str("pipeline", p.Name).Str("sink", c.Address).Logger(),
 	}
@@ -159,47 +187,44 @@ func (e *Engine) addDispatcher(p *config.Pipeline, log *journal.Log, c *config.S
 	}
 	d, err := dispatch.New(o)
 	if err != nil {
-		return err
-	}
-	e.dispatchers = append(e.dispatchers, d)
-	return nil
-}
-
-// stages makes the pipeline's stages, and has what they do beside their events
-// run with the engine.
-func (e *Engine) stages(p *config.Pipeline, log *journal.Log, number func([]*config.Sink) ([]uint32, error)) ([]stage.Stage, error) {
-	chain := pipeline.Chain{
-		Journal: e.journal, Staged: log, Number: number,
-		Table: func(l *config.Lookup) enrich.Table { return e.lookups[l.Address] },
-	}
-	out, err := chain.Compile(p)
-	if err != nil {
 		return nil, err
 	}
-	for _, st := range out {
-		if r, ok := st.(interface{ Run(context.Context) error }); ok {
-			e.background = append(e.background, r.Run)
+	return &dispatcher{Dispatcher: d}, nil
+}
+
+// stages makes a pipeline's stages. One that works beside its events, and so
+// has a memory, goes on in the next generation if it is to do the same there.
+func (e *Engine) stages(g *graph, p *pipe, before []stagePart) ([]stagePart, error) {
+	parts := make([]stagePart, len(p.cfg.Stages))
+	for i := range parts {
+		parts[i].text = g.snap.Stage(p.cfg.Name, i)
+		for _, b := range before {
+			if b.task != nil && b.text == parts[i].text {
+				parts[i] = b
+			}
 		}
 	}
-	return out, nil
+	chain := e.chain(g, p.log)
+	chain.Kept = func(i int) stage.Stage { return parts[i].Stage }
+	made, err := chain.Compile(p.cfg)
+	for i := range made {
+		parts[i].Stage = made[i]
+	}
+	return parts, err
 }
 
-// laneOf and dispatcherOf find who is in charge of a dead letter.
-func (e *Engine) laneOf(d *journal.DeadLetter) *pipeline.Lane {
-	i := slices.IndexFunc(e.lanes, func(l *pipeline.Lane) bool { return l.Pipeline() == d.Pipeline && l.Source() == d.Source })
-	if i < 0 {
-		return nil
+func (e *Engine) chain(g *graph, log *journal.Log) *pipeline.Chain {
+	return &pipeline.Chain{
+		Journal: e.journal, Staged: log, Number: e.numbers,
+		Table: func(l *config.Lookup) enrich.Table { return g.lookups[l.Address] },
 	}
-	return e.lanes[i]
 }
 
-func (e *Engine) dispatcherOf(d *journal.DeadLetter) *dispatch.Dispatcher {
-	i := slices.IndexFunc(e.dispatchers, func(x *dispatch.Dispatcher) bool {
-		s := x.Status()
-		return s.Pipeline == d.Pipeline && s.Sink == d.Sink
-	})
-	if i < 0 {
-		return nil
+// tryStages makes a pipeline's stages and forgets them.
+func (e *Engine) tryStages(g *graph, c *config.Pipeline) error {
+	log, err := e.journal.Log(journal.StagedIn, c.Name)
+	if err == nil {
+		_, err = e.chain(g, log).Compile(c)
 	}
-	return e.dispatchers[i]
+	return err
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -19,27 +20,30 @@ import (
 // what they find, at the lines it concerns. Nothing outside the plugins is
 // touched.
 func (e *Engine) Check(ctx context.Context) diag.List {
-	results := make([]diag.List, len(e.cfg.Sources)+len(e.cfg.Sinks))
+	return e.check(ctx, e.first, func(string) bool { return true })
+}
+
+// check is Check for the sources and sinks of g that concern says.
+func (e *Engine) check(ctx context.Context, g *graph, concern func(address string) bool) diag.List {
 	var wg sync.WaitGroup
-	for i, s := range e.cfg.Sources {
-		if s.MissingSecrets {
-			continue // the configuration said so already
-		}
+	results := make([]diag.List, len(g.cfg.Sources)+len(g.cfg.Sinks))
+	look := func(i int, f func() diag.List) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			results[i] = e.checkSource(ctx, s)
+			results[i] = f()
 		}()
 	}
-	for i, s := range e.cfg.Sinks {
-		if s.MissingSecrets {
-			continue
+	for i, s := range g.cfg.Sources {
+		// Of a missing secret the configuration itself has told.
+		if !s.MissingSecrets && concern("source."+s.Address) {
+			look(i, func() diag.List { return e.checkSource(ctx, g, s) })
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			results[len(e.cfg.Sources)+i] = e.checkSink(ctx, s)
-		}()
+	}
+	for i, s := range g.cfg.Sinks {
+		if !s.MissingSecrets && concern("sink."+s.Address) {
+			look(len(g.cfg.Sources)+i, func() diag.List { return e.checkSink(ctx, g, s) })
+		}
 	}
 	wg.Wait()
 	var out diag.List
@@ -50,23 +54,23 @@ func (e *Engine) Check(ctx context.Context) diag.List {
 }
 
 // ask starts the plugin of a block for one question.
-func (e *Engine) ask(ctx context.Context, kind, typ, address string, question func(context.Context, *sdk.Client) error) error {
-	spec, err := e.spec(kind, typ, address)
+func (e *Engine) ask(ctx context.Context, g *graph, kind, typ, address string, question func(context.Context, *sdk.Client) error) error {
+	spec, err := e.spec(g, kind, typ, address)
 	if err != nil {
 		return err
 	}
 	return pluginhost.Ask(ctx, spec, question)
 }
 
-func (e *Engine) checkSource(ctx context.Context, c *config.Source) diag.List {
+func (e *Engine) checkSource(ctx context.Context, g *graph, c *config.Source) diag.List {
 	s := &source{cfg: c}
 	var out diag.List
-	err := e.ask(ctx, "source", c.Type, c.Address, func(ctx context.Context, cl *sdk.Client) error {
+	err := e.ask(ctx, g, "source", c.Type, c.Address, func(ctx context.Context, cl *sdk.Client) error {
 		resp, err := cl.ConfigureSource(ctx, s.request())
 		if err != nil {
 			return err
 		}
-		out = e.findings(c.Context(), c.Ranges, resp.Diagnostics)
+		out = findings(g.cfg, c.Context(), c.Ranges, resp.Diagnostics)
 		if out.HasErrors() {
 			return nil
 		}
@@ -76,36 +80,46 @@ func (e *Engine) checkSource(ctx context.Context, c *config.Source) diag.List {
 		out = append(out, lint.Authentication(e.cfg, c, resp.Auth)...)
 		return nil
 	})
-	return e.withError(out, c.Context(), c.Ranges, err)
+	return withError(g.cfg, out, c.Context(), c.Ranges, err)
 }
 
-func (e *Engine) checkSink(ctx context.Context, c *config.Sink) diag.List {
+func (e *Engine) checkSink(ctx context.Context, g *graph, c *config.Sink) diag.List {
 	s := &sink{cfg: c}
 	var out diag.List
-	err := e.ask(ctx, "sink", c.Type, c.Address, func(ctx context.Context, cl *sdk.Client) error {
+	err := e.ask(ctx, g, "sink", c.Type, c.Address, func(ctx context.Context, cl *sdk.Client) error {
 		resp, err := cl.OpenSink(ctx, s.request(true))
 		if err != nil {
 			return err
 		}
-		out = e.findings(c.Context(), c.Ranges, resp.Diagnostics)
+		out = findings(g.cfg, c.Context(), c.Ranges, resp.Diagnostics)
 		return sdk.OpenFailure(resp)
 	})
-	return e.withError(out, c.Context(), c.Ranges, err)
+	return withError(g.cfg, out, c.Context(), c.Ranges, err)
 }
 
-func (e *Engine) findings(context string, ranges map[string]hcl.Range, ds []*wire.Diagnostic) diag.List {
+func findings(cfg *config.Config, context string, ranges map[string]hcl.Range, ds []*wire.Diagnostic) diag.List {
 	var out diag.List
 	for _, d := range ds {
-		out = append(out, e.cfg.Problem(context, ranges, d))
+		out = append(out, cfg.Problem(context, ranges, d))
 	}
 	return out
 }
 
-func (e *Engine) withError(out diag.List, context string, ranges map[string]hcl.Range, err error) diag.List {
+func withError(cfg *config.Config, out diag.List, context string, ranges map[string]hcl.Range, err error) diag.List {
 	if err == nil {
 		return out
 	}
-	return append(out, e.cfg.Problem(context, ranges, &wire.Diagnostic{
+	return append(out, cfg.Problem(context, ranges, &wire.Diagnostic{
 		Summary: "the plugin could not check this block", Detail: err.Error(),
 	}))
+}
+
+// notReady says why a plugin ended before it was of use: what it refused, at the
+// lines it concerns, or the error.
+func notReady(cfg *config.Config, context, what string, ranges map[string]hcl.Range, err error) (diag.List, error) {
+	var refused *pluginhost.Rejected
+	if errors.As(err, &refused) {
+		return findings(cfg, context, ranges, refused.Diagnostics), nil
+	}
+	return nil, fmt.Errorf("%s ended: %w", what, err)
 }

@@ -12,16 +12,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/admin"
 	"github.com/patchbay-io/patchbay/core/catalog"
 	"github.com/patchbay-io/patchbay/core/certificate"
 	"github.com/patchbay-io/patchbay/core/config"
-	"github.com/patchbay-io/patchbay/core/dispatch"
+	"github.com/patchbay-io/patchbay/core/diag"
 	"github.com/patchbay-io/patchbay/core/journal"
-	"github.com/patchbay-io/patchbay/core/lookup"
-	"github.com/patchbay-io/patchbay/core/pipeline"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/core/receiver"
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,31 +37,44 @@ type Options struct {
 	// Ready, if set, is called once the receiver listens, with its address and
 	// the admin listener's.
 	Ready func(receiver, admin net.Addr)
+	// Load reads the configuration again, with the plugins as they are now. Nil
+	// means that the configuration cannot be changed while it runs. It is never
+	// called twice at a time.
+	Load func(ctx context.Context) (*config.Config, *catalog.Catalog, diag.List, error)
+	// Reload asks, with every value, for what Engine.Reload does.
+	Reload <-chan struct{}
 }
 
-// Engine is a configuration at work. It is used once.
+// Engine is a configuration at work, and those that follow it. It is used once.
 type Engine struct {
-	cfg *config.Config
-	cat *catalog.Catalog
-	o   Options
-	log zerolog.Logger
+	first *graph // what New was given
+	o     Options
+	log   zerolog.Logger
+	// planKey is for the hashes of secrets in snapshots.
+	planKey []byte
 
-	journal     *journal.Journal
-	receiver    *receiver.Receiver
-	certificate *certificate.Keeper // nil without TLS
+	journal  *journal.Journal
+	receiver *receiver.Receiver
+	// certificate is nil without TLS.
+	certificate *certificate.Keeper
 	registry    *prometheus.Registry
-	sources     map[string]*source
-	sinks       map[string]*sink
-	lookups     map[string]lookup.Table
-	lanes       []*pipeline.Lane
-	dispatchers []*dispatch.Dispatcher
-	background  []func(context.Context) error // what stages do beside their events
 	started     time.Time
 	socketDir   string
+	ctx         context.Context // ends when the engine begins to stop
+	fail        context.CancelCauseFunc
 
-	mu         sync.Mutex
-	listening  net.Addr
+	// graph is the generation at work, nil until all of the first is made.
+	graph atomic.Pointer[graph]
+	// changing holds a value while somebody plans or changes the configuration.
+	changing chan struct{}
+	changes  sync.WaitGroup // that are under way
+
+	mu        sync.Mutex // guards what follows
+	listening net.Addr
+	config    admin.ConfigStatus
+
 	endpointMu sync.Mutex
+	leaving    map[string]bool // sources; guarded by endpointMu
 }
 
 // New prepares an engine. Nothing is started or opened before Check or Run.
@@ -71,11 +83,11 @@ func New(cfg *config.Config, cat *catalog.Catalog, o Options) (*Engine, error) {
 		o.Grace = 15 * time.Second
 	}
 	e := &Engine{
-		cfg: cfg, cat: cat, o: o, started: time.Now(),
-		sources: map[string]*source{}, sinks: map[string]*sink{}, lookups: map[string]lookup.Table{},
-		registry: prometheus.NewRegistry(),
+		o: o, log: o.Log, started: time.Now(), registry: prometheus.NewRegistry(), planKey: make([]byte, 32),
+		changing: make(chan struct{}, 1), leaving: map[string]bool{},
 	}
-	e.log = o.Log
+	_, _ = rand.Read(e.planKey) // never fails, says crypto/rand
+	e.first = newGraph(cfg, cat, e.snapshot(cfg, cat))
 	e.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &gauges{e})
 	return e, nil
 }
@@ -83,32 +95,39 @@ func New(cfg *config.Config, cat *catalog.Catalog, o Options) (*Engine, error) {
 // Run works until ctx ends, then stops in order and returns nil. An error means
 // that it could not start, or that the journal failed.
 func (e *Engine) Run(ctx context.Context) (err error) {
-	if err := e.openJournal(); err != nil {
+	cfg := e.first.cfg
+	if err := e.openJournal(cfg); err != nil {
 		return err
 	}
 	// The journal closes last, whatever happened.
 	defer func() { err = errors.Join(err, e.journal.Close()) }()
 	defer os.RemoveAll(e.socketDir)
-	rl, err := net.Listen("tcp", e.cfg.Receiver.Listen)
+	rl, err := net.Listen("tcp", cfg.Receiver.Listen)
 	if err != nil {
 		return fmt.Errorf("engine: receiver: %w", err)
 	}
 	defer rl.Close()
-	al, err := net.Listen("tcp", e.cfg.Admin.Listen)
+	al, err := net.Listen("tcp", cfg.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("engine: admin: %w", err)
 	}
 	defer al.Close()
-	if err := e.build(); err != nil {
+	if err := e.addReceiver(&cfg.Receiver); err != nil {
+		return err
+	}
+	if err := e.assemble(e.first); err != nil {
+		return err
+	}
+	if err := e.markReaders(e.first, nil); err != nil {
 		return err
 	}
 	return e.serve(ctx, rl, al)
 }
 
-func (e *Engine) openJournal() error {
+func (e *Engine) openJournal(cfg *config.Config) error {
 	j, err := journal.Open(journal.Options{
-		Dir: filepath.Join(e.cfg.DataDir, "journal"), Log: e.log.With().Str("part", "journal").Logger(),
-		MinFree: uint64(e.cfg.Journal.MinFree), MaxDisk: uint64(e.cfg.Journal.MaxDisk), MemTableBytes: memTable(e.cfg.Journal.MaxDisk),
+		Dir: filepath.Join(cfg.DataDir, "journal"), Log: e.log.With().Str("part", "journal").Logger(),
+		MinFree: uint64(cfg.Journal.MinFree), MaxDisk: uint64(cfg.Journal.MaxDisk), MemTableBytes: memTable(cfg.Journal.MaxDisk),
 	})
 	if err != nil {
 		return err
@@ -132,54 +151,35 @@ func (e *Engine) openJournal() error {
 func (e *Engine) serve(ctx context.Context, rl, al net.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var plugins, workers, front group
-	plugins.init(cancel)
-	workers.init(cancel)
-	front.init(cancel)
-
-	for _, s := range e.sources {
-		plugins.run(func(ctx context.Context) error { return e.runPlugin(ctx, s.proc) })
-	}
-	for _, s := range e.sinks {
-		plugins.run(func(ctx context.Context) error { return e.runPlugin(ctx, s.proc) })
-	}
-	for _, l := range e.cfg.Lookups {
-		t := e.lookups[l.Address]
-		workers.run(func(ctx context.Context) error { t.Run(ctx); return nil })
-	}
-	for _, f := range e.background {
-		workers.run(f)
-	}
-	for _, l := range e.lanes {
-		workers.run(l.Run)
-	}
-	for _, d := range e.dispatchers {
-		workers.run(d.Run)
-	}
-	workers.run(e.trimLoop)
+	e.ctx, e.fail = ctx, cancel
+	e.graph.Store(e.first)
+	e.arrived(e.first, nil)
+	err := e.setEndpoints()
+	e.run(e.first)
+	beside := []*task{e.start(e.trimLoop)}
 	if e.certificate != nil {
-		workers.run(e.certificate.Run)
+		beside = append(beside, e.start(e.certificate.Run))
 	}
-	token, err := e.writeAdminFile(al.Addr())
+	var front []*task
+	var token string
+	if err == nil {
+		token, err = e.writeAdminFile(al.Addr())
+	}
 	if err != nil {
 		cancel(err)
 	} else {
-		front.run(func(ctx context.Context) error { return e.receiver.Run(ctx, rl, e.o.Grace/2) })
+		front = append(front, e.start(func(ctx context.Context) error { return e.receiver.Run(ctx, rl, e.o.Grace/2) }))
 		srv := admin.New(e, e.registry, e.log, token)
-		front.run(func(ctx context.Context) error { return srv.Run(ctx, al, time.Second) })
+		front = append(front, e.start(func(ctx context.Context) error { return srv.Run(ctx, al, time.Second) }), e.start(e.reloadLoop))
 		e.announce(rl.Addr(), al.Addr())
 	}
 
 	<-ctx.Done()
 	e.log.Info().Msg("stopping")
-	front.stop()
-	workers.stop()
-	for _, s := range e.sinks {
-		if err := s.close(); err != nil {
-			e.log.Warn().Err(err).Str("sink", s.cfg.Address).Msg("sink did not close")
-		}
-	}
-	plugins.stop()
+	stopAll(front)
+	e.changes.Wait() // a change under way ends with ctx, at a generation that is whole
+	stopAll(beside)
+	e.halt(e.graph.Load())
 	_ = os.Remove(e.adminFile())
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
@@ -191,52 +191,39 @@ func (e *Engine) announce(rl, al net.Addr) {
 	e.mu.Lock()
 	e.listening = rl
 	e.mu.Unlock()
-	e.log.Info().Str("receiver", rl.String()).Str("admin", al.String()).Int("sources", len(e.sources)).
-		Int("sinks", len(e.sinks)).Int("pipelines", len(e.cfg.Pipelines)).Msg("patchbay is running")
+	g := e.graph.Load()
+	e.log.Info().Str("receiver", rl.String()).Str("admin", al.String()).Int("sources", len(g.sources)).
+		Int("sinks", len(g.sinks)).Int("pipelines", len(g.pipes)).Msg("patchbay is running")
 	if e.o.Ready != nil {
 		e.o.Ready(rl, al)
 	}
 }
 
-// runPlugin keeps a plugin running. One that refuses its configuration stops,
-// visibly, and nothing else does (I13).
+// startSource and startSink keep a plugin running. One that refuses its
+// configuration stops, visibly, and nothing else does (I13).
+func (e *Engine) startSource(s *source) *task {
+	return e.start(func(ctx context.Context) error {
+		s.ended = e.runPlugin(ctx, s.proc)
+		return nil
+	})
+}
+
+func (e *Engine) startSink(s *sink) *task {
+	return e.start(func(ctx context.Context) error {
+		_ = e.runPlugin(ctx, s.proc) // it has no configuration of its own to refuse yet
+		return nil
+	})
+}
+
 func (e *Engine) runPlugin(ctx context.Context, p *pluginhost.Process) error {
-	if err := p.Run(ctx); err != nil {
+	err := p.Run(ctx)
+	if err != nil {
 		e.log.Error().Err(err).Str("plugin", p.Address()).Msg("plugin stopped")
 	}
-	return nil
+	return err
 }
 
-// group is a set of goroutines that are stopped together. The first error of
-// one of them ends the engine.
-type group struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	fail   context.CancelCauseFunc
-	wg     sync.WaitGroup
-}
-
-func (g *group) init(fail context.CancelCauseFunc) {
-	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.fail = fail
-}
-
-func (g *group) run(f func(context.Context) error) {
-	g.wg.Add(1)
-	go func() {
-		defer g.wg.Done()
-		if err := f(g.ctx); err != nil {
-			g.fail(err)
-		}
-	}()
-}
-
-func (g *group) stop() {
-	g.cancel()
-	g.wg.Wait()
-}
-
-func (e *Engine) adminFile() string { return filepath.Join(e.cfg.DataDir, "admin.json") }
+func (e *Engine) adminFile() string { return filepath.Join(e.first.cfg.DataDir, "admin.json") }
 
 // writeAdminFile tells the command line where the running core listens, and the
 // token that proves it may read this file.

@@ -11,8 +11,7 @@ import (
 )
 
 // addReceiver makes the receiver, with its certificate if it has one.
-func (e *Engine) addReceiver() error {
-	rc := e.cfg.Receiver
+func (e *Engine) addReceiver(rc *config.Receiver) error {
 	o := receiver.Options{
 		Journal: e.journal, Log: e.log, Registry: e.registry, MaxInFlight: rc.MaxInFlight,
 		MaxConnections: rc.MaxConnections, MaxHeaderBytes: rc.MaxHeaderBytes, HeaderTimeout: rc.HeaderTimeout,
@@ -53,12 +52,13 @@ func memTable(maxDisk int64) uint64 {
 // shortage says why there is no room for requests, and what ends that; empty if
 // there is.
 func (e *Engine) shortage() string {
+	c := &e.graph.Load().cfg.Journal
 	switch e.journal.Shortage() {
 	case journal.DiskLow:
-		return fmt.Sprintf("the disk has less than min_free (%d MiB) left: no request is accepted until there is more", e.cfg.Journal.MinFree>>20)
+		return fmt.Sprintf("the disk has less than min_free (%d MiB) left: no request is accepted until there is more", c.MinFree>>20)
 	case journal.AtMaxDisk:
 		return fmt.Sprintf("the journal has reached max_disk (%d MiB): no request is accepted until what all sinks have is older than retain (%v); raise the one or shorten the other",
-			e.cfg.Journal.MaxDisk>>20, e.cfg.Journal.Retain)
+			c.MaxDisk>>20, c.Retain)
 	}
 	return ""
 }

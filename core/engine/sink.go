@@ -24,6 +24,7 @@ const (
 type sink struct {
 	cfg     *config.Sink
 	proc    *pluginhost.Process
+	task    *task
 	timeout time.Duration
 	gate    chan struct{}
 	opened  *sdk.Client // guarded by gate

@@ -15,11 +15,15 @@ import (
 
 // source is one configured source with its plugin.
 type source struct {
-	cfg  *config.Source
+	cfg  *config.Source // as it was when the plugin was started
 	proc *pluginhost.Process
+	task *task
 	raw  *journal.Log
 	// configured is called with every answer to Configure.
 	configured func()
+
+	answered chan struct{} // closed with the first answer
+	ended    error         // why the plugin ended by itself; for who has seen task end
 
 	mu   sync.Mutex
 	resp *wire.ConfigureSourceResponse
@@ -44,6 +48,9 @@ func (s *source) configure(ctx context.Context, c *sdk.Client) error {
 		return fmt.Errorf("%w: no authentication scheme", sdk.ErrProtocol)
 	}
 	s.mu.Lock()
+	if s.resp == nil {
+		close(s.answered)
+	}
 	s.resp = resp
 	s.mu.Unlock()
 	s.configured()
@@ -63,12 +70,12 @@ func (s *source) open() bool {
 	return a != nil && a.Auth.GetNone() != nil
 }
 
-// endpoint is the source's place on the receiver.
-func (s *source) endpoint(c *config.Config) receiver.Config {
+// endpoint is the source's place on the receiver, as src says today.
+func (s *source) endpoint(src *config.Source, c *config.Config) receiver.Config {
 	r := receiver.Config{
-		Source: s.cfg.Address, Path: s.cfg.Path, PublicURL: s.cfg.PublicURL, MaxBody: s.cfg.MaxBody,
-		Quarantine: s.cfg.OnAuthFailure == config.Quarantine, Log: s.raw, Verify: s.verify,
-		Allow: s.cfg.Allow, ClientCertificate: s.cfg.ClientCertificate, MaxRate: s.cfg.MaxRate,
+		Source: src.Address, Path: src.Path, PublicURL: src.PublicURL, MaxBody: src.MaxBody,
+		Quarantine: src.OnAuthFailure == config.Quarantine, Log: s.raw, Verify: s.verify,
+		Allow: src.Allow, ClientCertificate: src.ClientCertificate, MaxRate: src.MaxRate,
 		Proxies: receiver.Proxies{Trusted: c.Receiver.TrustedProxies, Header: c.Receiver.ForwardedHeader},
 	}
 	if len(r.Allow) == 0 {
@@ -76,7 +83,7 @@ func (s *source) endpoint(c *config.Config) receiver.Config {
 	}
 	if r.PublicURL == "" {
 		// Nobody said how providers reach us: then it is as we listen.
-		r.PublicURL = c.Receiver.Scheme() + "://" + c.Receiver.Listen + s.cfg.Path
+		r.PublicURL = c.Receiver.Scheme() + "://" + c.Receiver.Listen + src.Path
 	}
 	if r.MaxBody == 0 {
 		r.MaxBody = c.Receiver.MaxBody

@@ -7,6 +7,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/admin"
 	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/journal"
+	"github.com/patchbay-io/patchbay/core/plan"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -18,8 +19,9 @@ func (e *Engine) Journal() *journal.Journal { return e.journal }
 // the journal can store, or what is in the way.
 func (e *Engine) Ready() (bool, []string) {
 	var why []string
-	for _, c := range e.cfg.Sources {
-		if s := e.sources[c.Address]; s.answer() == nil {
+	g := e.graph.Load()
+	for _, c := range g.cfg.Sources {
+		if s := g.sources[c.Address]; s.answer() == nil {
 			why = append(why, fmt.Sprintf("source %s is not configured yet: %s", c.Address, pluginProblem(s.proc)))
 		}
 	}
@@ -49,26 +51,44 @@ func (e *Engine) Status() admin.Status {
 	if e.listening != nil {
 		s.Receiver = e.listening.String()
 	}
+	s.Config = e.config
 	e.mu.Unlock()
-	for _, c := range e.cfg.Sources {
-		s.Sources = append(s.Sources, admin.SourceStatus{Address: c.Address, Path: c.Path, Plugin: e.sources[c.Address].proc.Status()})
+	g := e.graph.Load()
+	s.Config.Queues = e.unread(g)
+	for _, c := range g.cfg.Sources {
+		s.Sources = append(s.Sources, admin.SourceStatus{Address: c.Address, Path: c.Path, Plugin: g.sources[c.Address].proc.Status()})
 	}
-	for _, l := range e.lanes {
+	for _, l := range g.lanes() {
 		s.Lanes = append(s.Lanes, admin.LaneStatus{Pipeline: l.Pipeline(), Source: l.Source(), Backlog: l.Backlog()})
 	}
-	for _, c := range e.cfg.Lookups {
-		s.Lookups = append(s.Lookups, admin.LookupStatus{Address: c.Address, Status: e.lookups[c.Address].Status()})
+	for _, c := range g.cfg.Lookups {
+		s.Lookups = append(s.Lookups, admin.LookupStatus{Address: c.Address, Status: g.lookups[c.Address].Status()})
 	}
-	for _, c := range e.cfg.Sinks {
-		st := admin.SinkStatus{Address: c.Address, Plugin: e.sinks[c.Address].proc.Status()}
-		for _, d := range e.dispatchers {
-			if ds := d.Status(); ds.Sink == c.Address {
-				st.Dispatch = append(st.Dispatch, ds)
+	for _, c := range g.cfg.Sinks {
+		st := admin.SinkStatus{Address: c.Address, Plugin: g.sinks[c.Address].proc.Status()}
+		for _, p := range g.cfg.Pipelines {
+			if d := g.pipes[p.Name].dispatchers[c.Address]; d != nil {
+				st.Dispatch = append(st.Dispatch, d.Status())
 			}
 		}
 		s.Sinks = append(s.Sinks, st)
 	}
 	return s
+}
+
+// unread are the queues that wait for readers that g does not have.
+func (e *Engine) unread(g *graph) (out []plan.Queue) {
+	left, err := e.leftovers(g)
+	if err != nil {
+		e.log.Warn().Err(err).Msg("queues could not be counted")
+	}
+	for _, q := range left {
+		if q.Waiting > 0 {
+			out = append(out, q)
+		}
+	}
+	sortQueues(out)
+	return out
 }
 
 // RetryDeadLetter implements admin.Core.
@@ -77,16 +97,19 @@ func (e *Engine) RetryDeadLetter(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
+	p := e.graph.Load().pipes[d.Pipeline]
 	if d.Sink != "" {
-		if x := e.dispatcherOf(d); x != nil {
-			return x.Retry(ctx, id)
+		if p == nil || p.dispatchers[d.Sink] == nil {
+			return fmt.Errorf("engine: sink %s is not part of pipeline %q any more", d.Sink, d.Pipeline)
 		}
-		return fmt.Errorf("engine: sink %s is not part of pipeline %q any more", d.Sink, d.Pipeline)
+		x := p.dispatchers[d.Sink]
+		return x.task.during(ctx, func(ctx context.Context) error { return x.Retry(ctx, id) })
 	}
-	if l := e.laneOf(d); l != nil {
-		return l.Retry(ctx, id)
+	if p == nil || p.lanes[d.Source] == nil {
+		return fmt.Errorf("engine: source %s is not part of pipeline %q any more", d.Source, d.Pipeline)
 	}
-	return fmt.Errorf("engine: source %s is not part of pipeline %q any more", d.Source, d.Pipeline)
+	l := p.lanes[d.Source]
+	return l.task.during(ctx, func(ctx context.Context) error { return l.Retry(ctx, id) })
 }
 
 // gauges exports what is a state rather than a count.
@@ -101,13 +124,18 @@ var (
 	lookupAsked  = prometheus.NewDesc("patchbay_lookup_keys_total", "Keys that were looked up outside, by what came of it.", []string{"lookup", "result"}, nil)
 	lookupWaits  = prometheus.NewDesc("patchbay_lookup_waiting", "Batches that wait for a lookup that does not answer.", []string{"lookup"}, nil)
 	ledgerTotal  = prometheus.NewDesc("patchbay_ledger_total", "The ledger: requests and events by what became of them.", []string{"scope", "name", "source", "outcome"}, nil)
-	journalDisk  = prometheus.NewDesc("patchbay_journal_disk_bytes", "Disk space of the journal.", nil, nil)
 	journalFull  = prometheus.NewDesc("patchbay_journal_full", "1 while no request is accepted for want of room.", []string{"shortage"}, nil)
+	generations  = prometheus.NewDesc("patchbay_config_generation", "How many configurations were at work, this one included.", nil, nil)
+	reloads      = prometheus.NewDesc("patchbay_config_reloads_total", "Reloads by outcome.", []string{"outcome"}, nil)
+	reloadOK     = prometheus.NewDesc("patchbay_config_last_reload_successful", "0 if the last reload was not carried out.", nil, nil)
+	configAge    = prometheus.NewDesc("patchbay_config_loaded_timestamp_seconds", "When the configuration was put to work.", nil, nil)
+	leftover     = prometheus.NewDesc("patchbay_leftover_queue", "Requests or events that wait for a reader that is not configured.", []string{"reader", "from"}, nil)
+	journalDisk  = prometheus.NewDesc("patchbay_journal_disk_bytes", "Disk space of the journal.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (*gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{laneBacklog, sinkBacklog, sinkPaused, pluginUp, pluginStarts, lookupAsked, lookupWaits, ledgerTotal, journalDisk, journalFull} {
+	for _, d := range []*prometheus.Desc{laneBacklog, sinkBacklog, sinkPaused, pluginUp, pluginStarts, lookupAsked, lookupWaits, ledgerTotal, journalDisk, journalFull, generations, reloads, reloadOK, configAge, leftover} {
 		ch <- d
 	}
 }
@@ -151,6 +179,16 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		} {
 			ch <- prometheus.MustNewConstMetric(lookupAsked, prometheus.CounterValue, float64(n), l.Address, result)
 		}
+	}
+	c := &s.Config
+	gauge(generations, float64(c.Generation))
+	gauge(reloadOK, flag(c.LastError == ""))
+	gauge(configAge, float64(c.LoadedAt.Unix()))
+	for outcome, n := range map[string]int{"done": c.Reloads, "refused": c.Failures} {
+		ch <- prometheus.MustNewConstMetric(reloads, prometheus.CounterValue, float64(n), outcome)
+	}
+	for _, q := range c.Queues {
+		gauge(leftover, float64(q.Waiting), q.Reader, q.From)
 	}
 	gauge(journalDisk, float64(s.Journal.DiskBytes))
 	for _, short := range []journal.Shortage{journal.DiskLow, journal.AtMaxDisk} {

@@ -38,29 +38,20 @@ func (e *Engine) trimLoop(ctx context.Context) error {
 			continue
 		}
 		last = now
-		if err := e.trim(now.Add(-e.cfg.Journal.Retain)); err != nil && !errors.Is(err, journal.ErrClosed) {
+		if err := e.trim(now.Add(-e.graph.Load().cfg.Journal.Retain)); err != nil && !errors.Is(err, journal.ErrClosed) {
 			e.log.Warn().Err(err).Msg("journal could not be trimmed")
 		}
 	}
 }
 
-// trim removes chunks written before cutoff that all their readers have passed,
-// readers that are no longer configured included: what waits for a sink is
-// never removed (I3).
+// trim removes chunks written before cutoff that all their readers have passed.
+// Readers that are no longer configured count for as long as something waits for
+// them (I3): a sink until its events are settled, a lane until it has what was
+// stored while it was there.
 func (e *Engine) trim(cutoff time.Time) error {
-	cursors := e.journal.Cursors()
-	rawDone, stagedDone := map[string]uint64{}, map[string]uint64{}
-	lowest := func(m map[string]uint64, key string, offset uint64) {
-		if old, ok := m[key]; !ok || offset < old {
-			m[key] = offset
-		}
-	}
-	for name, c := range cursors {
-		if _, source, ok := pipeline.ParseCursorName(name); ok {
-			lowest(rawDone, source, c.Offset)
-		} else if pipe, _, ok := dispatch.ParseCursorName(name); ok {
-			lowest(stagedDone, pipe, c.Offset)
-		}
+	rawDone, stagedDone, err := e.passed()
+	if err != nil {
+		return err
 	}
 	var errs []error
 	for kind, done := range map[journal.Kind]map[string]uint64{journal.Raw: rawDone, journal.StagedIn: stagedDone} {
@@ -77,4 +68,48 @@ func (e *Engine) trim(cutoff time.Time) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// passed says how far all readers of each log have come.
+func (e *Engine) passed() (raw, staged map[string]uint64, err error) {
+	raw, staged = map[string]uint64{}, map[string]uint64{}
+	lowest := func(m map[string]uint64, key string, offset uint64) {
+		if old, ok := m[key]; !ok || offset < old {
+			m[key] = offset
+		}
+	}
+	left, err := e.leftovers(e.graph.Load())
+	if err != nil {
+		return nil, nil, err
+	}
+	cursors := e.journal.Cursors()
+	for name, c := range cursors {
+		if gone, ok := left[name]; ok && gone.Waiting == 0 {
+			continue
+		}
+		if _, source, ok := pipeline.ParseCursorName(name); ok {
+			lowest(raw, source, c.Offset)
+		} else if pipe, _, ok := dispatch.ParseCursorName(name); ok {
+			lowest(staged, pipe, c.Offset)
+		}
+	}
+	// Where nobody reads any more, a lane that left still stands for what came
+	// after it: the next pipeline begins with that. A staged log without a sink is
+	// of a pipeline that left.
+	for name := range left {
+		if _, source, ok := pipeline.ParseCursorName(name); ok {
+			if _, read := raw[source]; !read {
+				raw[source] = cursors[name].Offset
+			}
+		} else if pipe, _, ok := dispatch.ParseCursorName(name); ok {
+			if _, read := staged[pipe]; !read {
+				l, err := e.journal.Log(journal.StagedIn, pipe)
+				if err != nil {
+					return nil, nil, err
+				}
+				staged[pipe] = l.Tail()
+			}
+		}
+	}
+	return raw, staged, nil
 }

@@ -315,6 +315,7 @@ func (l *Log) readStore(from uint64, take func(*chunk) bool) error {
 
 // First is the offset of the oldest entry that is still there, Tail if none is.
 func (l *Log) First() (uint64, error) {
+	tail := l.Tail() // before the look: what comes meanwhile is not skipped
 	it, err := l.j.db.NewIter(l.bounds(prefixChunk))
 	if err != nil {
 		return 0, readError(l.describe(), err)
@@ -323,7 +324,7 @@ func (l *Log) First() (uint64, error) {
 	if it.First() {
 		return binary.BigEndian.Uint64(it.Key()[5:]), nil
 	}
-	return l.Tail(), it.Error()
+	return tail, it.Error()
 }
 
 // Summaries calls each for the summary of every chunk, newest first, with the

@@ -21,7 +21,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/stage/set"
 )
 
-// Chain is what the stages of a pipeline are made with. All fields are needed.
+// Chain is what the stages of a pipeline are made with. All fields but the last are needed.
 type Chain struct {
 	Journal *journal.Journal
 	Staged  *journal.Log
@@ -29,6 +29,9 @@ type Chain struct {
 	Table func(*config.Lookup) enrich.Table
 	// Number returns the numbers of sinks.
 	Number func([]*config.Sink) ([]uint32, error)
+	// Kept returns the stage of that number if it is there already and goes on.
+	// Nil means that none is.
+	Kept func(int) stage.Stage
 }
 
 // Compile makes the stages of p, one for each that is written, in that order. A
@@ -36,6 +39,12 @@ type Chain struct {
 func (c *Chain) Compile(p *config.Pipeline) ([]stage.Stage, error) {
 	var out []stage.Stage
 	for i := range p.Stages {
+		if c.Kept != nil {
+			if st := c.Kept(i); st != nil {
+				out = append(out, st)
+				continue
+			}
+		}
 		st, err := c.stage(p, &p.Stages[i])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", where(&p.Stages[i]), err)

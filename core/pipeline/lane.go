@@ -236,14 +236,17 @@ func (l *Lane) commitAll(ctx context.Context, in <-chan *parsed) error {
 }
 
 // commit is the one atomic step (I7).
-func (l *Lane) commit(ctx context.Context, p *parsed) error {
+func (l *Lane) commit(ctx context.Context, p *parsed) error { return l.commitWith(ctx, p, nil) }
+
+// commitWith has the cursor keep extra besides.
+func (l *Lane) commitWith(ctx context.Context, p *parsed, extra []byte) error {
 	tx := l.o.Journal.Begin()
 	if err := l.step(ctx, tx, p, nil); err != nil {
 		tx.Discard()
 		return err
 	}
 	last := p.entries[len(p.entries)-1].Offset
-	tx.SetCursor(l.cursor, journal.Cursor{Offset: last + 1})
+	tx.SetCursor(l.cursor, journal.Cursor{Offset: last + 1, Extra: extra})
 	return tx.Commit(journal.Durable)
 }
 

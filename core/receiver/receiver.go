@@ -90,19 +90,33 @@ func New(o Options) *Receiver {
 func (r *Receiver) SetEndpoints(cs []Config) error {
 	r.swap.Lock()
 	defer r.swap.Unlock()
-	next := make(map[string]*endpoint, len(cs))
-	for _, c := range cs {
-		if _, ok := next[c.Path]; ok {
-			return fmt.Errorf("receiver: two sources at %s", c.Path)
-		}
-		e, err := newEndpoint(c, r.metrics)
-		if err != nil {
-			return err
-		}
-		next[c.Path] = e
+	next, err := r.compile(cs)
+	if err != nil {
+		return err
 	}
 	r.endpoints.Store(&next)
 	return nil
+}
+
+// CheckEndpoints returns the error that SetEndpoints would.
+func (r *Receiver) CheckEndpoints(cs []Config) error {
+	_, err := r.compile(cs)
+	return err
+}
+
+func (r *Receiver) compile(cs []Config) (map[string]*endpoint, error) {
+	out := make(map[string]*endpoint, len(cs))
+	for _, c := range cs {
+		if _, ok := out[c.Path]; ok {
+			return nil, fmt.Errorf("receiver: two sources at %s", c.Path)
+		}
+		e, err := newEndpoint(c, r.metrics)
+		if err != nil {
+			return nil, err
+		}
+		out[c.Path] = e
+	}
+	return out, nil
 }
 
 // busyPerCPU is how many requests must be in hand, for each processor, for the

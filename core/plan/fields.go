@@ -1,0 +1,68 @@
+package plan
+
+// rule says what a field of a configuration's types is to a plan.
+type rule struct {
+	touch Touch
+	// name is the argument's, if it isn't the field's in lower case with
+	// underscores.
+	name string
+	how  how
+}
+
+// how a field is looked at.
+type how uint8
+
+const (
+	shown     how = iota // a value that may be shown
+	hidden               // a secret: compared, never shown
+	skipped              // no part of what the configuration does
+	inside               // a struct, or a list of them, whose fields have rules of their own
+	arguments            // a plugin's arguments as JSON, described by its schema
+	content              // a file that is read once: its content counts, not its name alone
+)
+
+// rules classifies every field of the types that a configuration consists of, by
+// "Type.Field". TestRules fails for a field that is missing here; until it is
+// added, a plan treats it with care (walk.go).
+func rules() map[string]rule {
+	const nothing = Touch(0)
+	skip, in := rule{nothing, "", skipped}, func(t Touch) rule { return rule{t, "", inside} }
+	show := func(t Touch) rule { return rule{t, "", shown} }
+	return map[string]rule{
+		"Config.Dir": skip, "Config.RequiredVersion": skip, "Config.Secrets": skip, "Config.Files": skip,
+		"Config.DataDir":  show(Process),
+		"Config.Receiver": skip, "Config.Admin": skip, "Config.Journal": skip, // units of their own
+		"Config.Sources": skip, "Config.Sinks": skip, "Config.Lookups": skip, "Config.Pipelines": skip,
+
+		"Receiver.Listen": show(Process), "Receiver.MaxInFlight": show(Process), "Receiver.MaxConnections": show(Process),
+		"Receiver.HeaderTimeout": show(Process), "Receiver.BodyTimeout": show(Process),
+		"Receiver.IdleTimeout": show(Process), "Receiver.WriteTimeout": show(Process),
+		"Receiver.PublicURL": show(Endpoint), "Receiver.MaxBody": show(Endpoint),
+		"Admin.Listen":   show(Process),
+		"Journal.Retain": show(Live), "Journal.MaxDisk": show(Live),
+
+		"Source.Address": skip, "Source.Type": skip, "Source.Name": skip, "Source.Ranges": skip, "Source.Info": skip,
+		"Source.MissingSecrets": skip,
+		"Source.Path":           show(Endpoint), "Source.PublicURL": show(Endpoint), "Source.OnAuthFailure": show(Endpoint),
+		"Source.MaxBody": show(Endpoint), "Source.ConfigJSON": {Plugin, "", arguments},
+
+		"Sink.Address": skip, "Sink.Type": skip, "Sink.Name": skip, "Sink.Ranges": skip, "Sink.Info": skip,
+		"Sink.MissingSecrets": skip,
+		"Sink.Batch":          in(Dispatch), "Sink.ConfigJSON": {Plugin, "", arguments},
+		"Batch.MaxEvents": show(Dispatch), "Batch.MaxBytes": show(Dispatch), "Batch.MaxWait": show(Dispatch),
+
+		"Lookup.Address": skip, "Lookup.Type": skip, "Lookup.Name": skip, "Lookup.Range": skip,
+		"Lookup.Columns": skip, // what the file said when it was read
+		"Lookup.File":    show(Table), "Lookup.Key": show(Table), "Lookup.Reload": show(Table),
+
+		"Pipeline.Name": skip, "Pipeline.Range": skip,
+		"Pipeline.From": show(Lanes), "Pipeline.To": show(Lanes), "Pipeline.Stages": in(Lanes),
+		"Stage.Kind": skip, "Stage.Label": skip, "Stage.Range": skip,
+		"Stage.Dedup": in(Lanes), "Stage.Normalize": in(Lanes), "Stage.Enrich": in(Lanes),
+		"Stage.Filter": in(Lanes), "Stage.Route": in(Lanes),
+		"Dedup.Window": show(Lanes), "Normalize.Mapping": {Lanes, "", content},
+		"Enrich.Lookup": show(Lanes), "Enrich.Key": show(Lanes), "Enrich.Set": in(Lanes),
+		"Assignment.Field": skip, "Assignment.Range": skip, "Assignment.Attribute": show(Lanes), "Assignment.Value": show(Lanes),
+		"Filter.When": show(Lanes), "Route.When": show(Lanes), "Route.To": show(Lanes),
+	}
+}
