@@ -77,7 +77,7 @@ func (e *Engine) checkSource(ctx context.Context, g *graph, c *config.Source) di
 		if _, err := auth.Compile(resp.Auth); err != nil {
 			return fmt.Errorf("its authentication scheme cannot be used: %w", err)
 		}
-		out = append(out, lint.Authentication(e.cfg, c, resp.Auth)...)
+		out = append(out, lint.Authentication(g.cfg, c, resp.Auth)...)
 		return nil
 	})
 	return withError(g.cfg, out, c.Context(), c.Ranges, err)

@@ -200,6 +200,15 @@ func (e *Engine) giveUp(ctx context.Context, g *graph, words []string) (notes []
 	return notes, nil
 }
 
+// typeOf reads the type out of a source's address, which may be in a module.
+func typeOf(address string) string {
+	parts := strings.Split(address, ".")
+	for len(parts) > 2 && parts[0] == "module" {
+		parts = parts[2:]
+	}
+	return parts[0]
+}
+
 func (e *Engine) giveUpQueue(ctx context.Context, cursor string, q plan.Queue) (int, error) {
 	if p, s, ok := pipeline.ParseCursorName(cursor); ok {
 		raw, err1 := e.journal.Log(journal.Raw, s)
@@ -208,9 +217,8 @@ func (e *Engine) giveUpQueue(ctx context.Context, cursor string, q plan.Queue) (
 			return 0, err
 		}
 		end, _ := goneAt(e.journal.Cursor(cursor).Extra)
-		typ, _, _ := strings.Cut(s, ".")
 		l := pipeline.New(pipeline.Options{
-			Pipeline: p, Source: s, Provider: typ, Journal: e.journal, Raw: raw, Staged: staged, Log: e.log,
+			Pipeline: p, Source: s, Provider: typeOf(s), Journal: e.journal, Raw: raw, Staged: staged, Log: e.log,
 			Open: func() bool { return false },
 		})
 		return l.GiveUp(ctx, end, gone(end), codeGivenUp, reasonGivenUp)

@@ -9,6 +9,9 @@ type rule struct {
 	how  how
 }
 
+// itself is the name of a field that is what its struct is about.
+const itself = "."
+
 // how a field is looked at.
 type how uint8
 
@@ -30,6 +33,7 @@ func rules() map[string]rule {
 	show := func(t Touch) rule { return rule{t, "", shown} }
 	return map[string]rule{
 		"Config.Dir": skip, "Config.RequiredVersion": skip, "Config.Secrets": skip, "Config.Files": skip,
+		"Config.Tests": skip, "Config.Ranges": skip,
 		"Config.DataDir":  show(Process),
 		"Config.Receiver": skip, "Config.Admin": skip, "Config.Journal": skip, // units of their own
 		"Config.Sources": skip, "Config.Sinks": skip, "Config.Lookups": skip, "Config.Pipelines": skip,
@@ -38,15 +42,21 @@ func rules() map[string]rule {
 		"Receiver.HeaderTimeout": show(Process), "Receiver.BodyTimeout": show(Process),
 		"Receiver.IdleTimeout": show(Process), "Receiver.WriteTimeout": show(Process),
 		"Receiver.PublicURL": show(Endpoint), "Receiver.MaxBody": show(Endpoint),
+		"Receiver.MaxHeaderBytes": show(Process), "Receiver.TLS": in(Process),
+		"Receiver.Allow": show(Endpoint), "Receiver.TrustedProxies": show(Endpoint), "Receiver.ForwardedHeader": show(Endpoint),
+		// Their contents are looked at by the receiver itself.
+		"TLS.CertFile": show(Process), "TLS.KeyFile": show(Process), "TLS.ClientCAFile": show(Process),
+		"TLS.MinVersion": show(Process), "TLS.Reload": show(Process),
 		"Admin.Listen":   show(Process),
-		"Journal.Retain": show(Live), "Journal.MaxDisk": show(Live),
+		"Journal.Retain": show(Live), "Journal.MaxDisk": show(Process), "Journal.MinFree": show(Process),
 
-		"Source.Address": skip, "Source.Type": skip, "Source.Name": skip, "Source.Ranges": skip, "Source.Info": skip,
+		"Source.Address": skip, "Source.Type": skip, "Source.Name": skip, "Source.Block": skip, "Source.Ranges": skip, "Source.Info": skip,
 		"Source.MissingSecrets": skip,
 		"Source.Path":           show(Endpoint), "Source.PublicURL": show(Endpoint), "Source.OnAuthFailure": show(Endpoint),
-		"Source.MaxBody": show(Endpoint), "Source.ConfigJSON": {Plugin, "", arguments},
+		"Source.MaxBody": show(Endpoint), "Source.Allow": show(Endpoint), "Source.ClientCertificate": show(Endpoint),
+		"Source.MaxRate": show(Endpoint), "Source.ConfigJSON": {Plugin, "", arguments},
 
-		"Sink.Address": skip, "Sink.Type": skip, "Sink.Name": skip, "Sink.Ranges": skip, "Sink.Info": skip,
+		"Sink.Address": skip, "Sink.Type": skip, "Sink.Name": skip, "Sink.Block": skip, "Sink.Ranges": skip, "Sink.Info": skip,
 		"Sink.MissingSecrets": skip,
 		"Sink.Batch":          in(Dispatch), "Sink.ConfigJSON": {Plugin, "", arguments},
 		"Batch.MaxEvents": show(Dispatch), "Batch.MaxBytes": show(Dispatch), "Batch.MaxWait": show(Dispatch),
@@ -62,7 +72,7 @@ func rules() map[string]rule {
 		"Stage.Filter": in(Lanes), "Stage.Route": in(Lanes),
 		"Dedup.Window": show(Lanes), "Normalize.Mapping": {Lanes, "", content},
 		"Enrich.Lookup": show(Lanes), "Enrich.Key": show(Lanes), "Enrich.Set": in(Lanes),
-		"Assignment.Field": skip, "Assignment.Range": skip, "Assignment.Attribute": show(Lanes), "Assignment.Value": show(Lanes),
+		"Assignment.Field": skip, "Assignment.Range": skip, "Assignment.Attribute": skip, "Assignment.Value": {Lanes, itself, shown},
 		"Filter.When": show(Lanes), "Route.When": show(Lanes), "Route.To": show(Lanes),
 	}
 }

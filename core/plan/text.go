@@ -89,12 +89,12 @@ func (p *Plan) WriteText(out io.Writer) error {
 
 // Text says what becomes of a queue without a reader.
 func (q *Queue) Text() string {
-	what := "events"
+	what := events(q.Waiting)
 	if strings.HasPrefix(q.Reader, "pipeline.") {
-		what = "requests"
+		what = strings.Replace(what, "event", "request", 1)
 	}
-	return fmt.Sprintf("%s %s of %s wait for %s, which is not configured: what cannot be processed first stays and is not trimmed until it is back, or given up with -discard-queue %s",
-		grouped(q.Waiting), what, q.From, q.Reader, q.Reader)
+	return fmt.Sprintf("%s of %s: %s takes nothing from there any more; kept until it does, or given up with --discard-queue %s",
+		what, q.From, q.Reader, q.Reader)
 }
 
 // String counts the plan's lines: "2 in place, 1 restart, 0 removed".

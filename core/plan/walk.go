@@ -52,6 +52,9 @@ func (w *walk) fields(prefix string, v reflect.Value) {
 
 func (w *walk) field(prefix string, r rule, owner, v reflect.Value) {
 	path := prefix + r.name
+	if r.name == itself {
+		path = strings.TrimSuffix(prefix, ".")
+	}
 	switch r.how {
 	case shown:
 		w.add(attr{path: path, text: w.render(v, 0), touch: r.touch})

@@ -98,6 +98,7 @@ func (a *app) root() *cobra.Command {
 		a.fmtCommand(), a.completionCommand(),
 		a.testCommand(),
 		a.initCommand(), a.graphCommand(), a.docsCommand(), a.consoleCommand(), a.doctorCommand(),
+		a.planCommand(), a.applyCommand(), a.reloadCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())
 	return root

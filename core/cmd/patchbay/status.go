@@ -61,6 +61,7 @@ func writeStatus(w io.Writer, s *admin.Status, now time.Time) error {
 	for _, w := range s.Warnings {
 		fmt.Fprintf(t, "warning: %s\n", printable(w))
 	}
+	writeConfigStatus(t, &s.Config, now)
 	fmt.Fprintln(t, "\nSOURCE\tPATH\tPLUGIN\tRESTARTS\tBACKLOG")
 	for _, src := range s.Sources {
 		backlog := "in no pipeline"
@@ -94,6 +95,27 @@ func writeStatus(w io.Writer, s *admin.Status, now time.Time) error {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
+}
+
+// writeConfigStatus tells which configuration is at work, and what keeps another
+// from it.
+func writeConfigStatus(w io.Writer, c *admin.ConfigStatus, now time.Time) {
+	if c.Generation == 0 {
+		return // a core that does not tell
+	}
+	fmt.Fprintf(w, "configuration %d, at work for %s\n", c.Generation, now.Sub(c.LoadedAt).Round(time.Second))
+	if c.LastError != "" {
+		fmt.Fprintf(w, "the last reload, %s ago, changed nothing: %s\n", now.Sub(c.LastReload).Round(time.Second), printable(c.LastError))
+		for _, p := range c.LastProblems {
+			fmt.Fprintf(w, "  %s\n", printable(p))
+		}
+	}
+	if len(c.NeedsRestart) > 0 {
+		fmt.Fprintf(w, "needs a restart of patchbay to change: %s\n", strings.Join(c.NeedsRestart, ", "))
+	}
+	for i := range c.Queues {
+		fmt.Fprintln(w, c.Queues[i].Text())
+	}
 }
 
 func plugin(p pluginhost.Status) string {
