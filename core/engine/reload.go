@@ -245,8 +245,10 @@ func (e *Engine) arrived(g *graph, p *plan.Plan) {
 			}
 		}
 	}
-	e.log.Info().Int("generation", e.config.Generation).Int("sources", len(g.sources)).Int("sinks", len(g.sinks)).
-		Int("pipelines", len(g.pipes)).Strs("needs_restart", e.config.NeedsRestart).Msg("configuration is at work")
+	if !p.Empty() {
+		e.log.Info().Int("generation", e.config.Generation).Int("sources", len(g.sources)).Int("sinks", len(g.sinks)).
+			Int("pipelines", len(g.pipes)).Strs("needs_restart", e.config.NeedsRestart).Msg("configuration is at work")
+	}
 }
 
 // record keeps how a change ended, for status and the log.
