@@ -44,7 +44,8 @@ func TestShortageIsSaid(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer j.Close()
-			e := &Engine{cfg: &config.Config{Journal: config.Journal{Retain: time.Hour}}, journal: j}
+			e := &Engine{journal: j}
+			e.graph.Store(newGraph(&config.Config{Journal: config.Journal{Retain: time.Hour}}, nil, nil))
 			ready, why := e.Ready()
 			if ready != (c.want == "") || !strings.Contains(strings.Join(why, "; "), c.want) {
 				t.Errorf("ready: got %t, %q, want %q", ready, why, c.want)
