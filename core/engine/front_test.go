@@ -90,14 +90,14 @@ func TestEndpointAccess(t *testing.T) {
 	c := &config.Config{Receiver: config.Receiver{
 		Listen: "127.0.0.1:8443", Allow: []netip.Prefix{all}, TrustedProxies: []netip.Prefix{own}, ForwardedHeader: "Forwarded", TLS: &config.TLS{},
 	}}
-	plain := (&source{cfg: &config.Source{Path: "/a"}}).endpoint(c)
+	plain := new(source).endpoint(&config.Source{Path: "/a"}, c)
 	if !slices.Equal(plain.Allow, []netip.Prefix{all}) || plain.PublicURL != "https://127.0.0.1:8443/a" || plain.ClientCertificate || plain.MaxRate != 0 {
 		t.Errorf("got %+v", plain)
 	}
 	if p := plain.Proxies; !slices.Equal(p.Trusted, []netip.Prefix{own}) || p.Header != "Forwarded" {
 		t.Errorf("proxies: got %+v", p)
 	}
-	strict := (&source{cfg: &config.Source{Path: "/b", Allow: []netip.Prefix{own}, ClientCertificate: true, MaxRate: 7}}).endpoint(c)
+	strict := new(source).endpoint(&config.Source{Path: "/b", Allow: []netip.Prefix{own}, ClientCertificate: true, MaxRate: 7}, c)
 	if !slices.Equal(strict.Allow, []netip.Prefix{own}) || !strict.ClientCertificate || strict.MaxRate != 7 {
 		t.Errorf("got %+v", strict)
 	}
