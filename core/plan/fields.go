@@ -65,14 +65,32 @@ func rules() map[string]rule {
 		"Lookup.Columns": skip, // what the file said when it was read
 		"Lookup.File":    show(Table), "Lookup.Key": show(Table), "Lookup.Reload": show(Table),
 
+		"Lookup.Remote": {Table, itself, inside}, "Lookup.SQL": {Table, itself, inside}, "Lookup.HTTP": {Table, itself, inside},
+		"Remote.TTL": {Table, "cache.ttl", shown}, "Remote.NegativeTTL": {Table, "cache.negative_ttl", shown},
+		"Remote.MaxEntries": {Table, "cache.max_entries", shown}, "Remote.Timeout": show(Table),
+		"Remote.MaxConnections": show(Table), "Remote.OnError": show(Table),
+		"LookupInDB.Driver": show(Table), "LookupInDB.Query": show(Table), "LookupInDB.DSN": {Table, "", hidden},
+		"LookupInWeb.URL": {Table, "", hidden}, "LookupInWeb.Headers": in(Table), "LookupInWeb.Fields": in(Table),
+		"LookupInWeb.NotFound": show(Table),
+		"Header.Name":          skip, "Header.Value": {Table, itself, hidden},
+		"LookupField.Column": skip, "LookupField.Path": {Table, itself, shown},
+
 		"Pipeline.Name": skip, "Pipeline.Range": skip,
 		"Pipeline.From": show(Lanes), "Pipeline.To": show(Lanes), "Pipeline.Stages": in(Lanes),
-		"Stage.Kind": skip, "Stage.Label": skip, "Stage.Range": skip,
+		"Pipeline.OnFailure": in(Dispatch), "OnFailure.Attempts": show(Dispatch), "OnFailure.MaxAge": show(Dispatch),
+		"OnFailure.Range": skip,
+		"Stage.Kind":      skip, "Stage.Label": skip, "Stage.Range": skip,
 		"Stage.Dedup": in(Lanes), "Stage.Normalize": in(Lanes), "Stage.Enrich": in(Lanes),
 		"Stage.Filter": in(Lanes), "Stage.Route": in(Lanes),
 		"Dedup.Window": show(Lanes), "Normalize.Mapping": {Lanes, "", content},
 		"Enrich.Lookup": show(Lanes), "Enrich.Key": show(Lanes), "Enrich.Set": in(Lanes),
 		"Assignment.Field": skip, "Assignment.Range": skip, "Assignment.Attribute": skip, "Assignment.Value": {Lanes, itself, shown},
-		"Filter.When": show(Lanes), "Route.When": show(Lanes), "Route.To": show(Lanes),
+		"Stage.Set": in(Lanes), "Set.Set": {Lanes, itself, inside},
+		"Stage.Redact": in(Lanes), "Redact.Rules": in(Lanes), "Redact.Key": {Lanes, "", hidden}, "Redact.MissingKey": skip,
+		// A rule is its name and what happens; the rest says what the name means.
+		"Redaction.Action": {Lanes, itself, shown}, "Redaction.Name": skip, "Redaction.Field": skip,
+		"Redaction.Attribute": skip, "Redaction.Payload": skip, "Redaction.Path": skip, "Redaction.FormField": skip,
+		"Redaction.Range": skip,
+		"Filter.When":     show(Lanes), "Route.When": show(Lanes), "Route.To": show(Lanes),
 	}
 }

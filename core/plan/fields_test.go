@@ -24,8 +24,8 @@ func configTypes(t reflect.Type, into map[string]reflect.Type) {
 		into[t.Name()] = t
 		for i := range t.NumField() {
 			f := t.Field(i)
-			if r, known := rules()[t.Name()+"."+f.Name]; known && r.how == skipped && !unitField(f.Name) {
-				continue // what lies behind it is no part of a plan
+			if r, known := rules()[t.Name()+"."+f.Name]; known && r.how != inside && !unitField(f.Name) {
+				continue // no part of a plan, or written out with all that it holds
 			}
 			configTypes(f.Type, into)
 		}

@@ -76,24 +76,29 @@ func (w *walk) field(prefix string, r rule, owner, v reflect.Value) {
 
 // inside takes a struct's fields, or those of a list's elements.
 func (w *walk) inside(path string, r rule, v reflect.Value) {
+	below := path + "."
+	if path == "" {
+		below = ""
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			w.fields(path+".", v.Elem())
+			w.fields(below, v.Elem())
 		}
 	case reflect.Struct:
-		w.fields(path+".", v)
+		w.fields(below, v)
 	case reflect.Slice:
 		if v.Type().Elem().Name() == "Stage" {
 			w.stages(v, r.touch)
 			return
 		}
 		var names []string
+		seen := map[string]int{}
 		for i := range v.Len() {
 			e := reflect.Indirect(v.Index(i))
-			name := elementName(e, i)
+			name := numbered(seen, elementName(e, i))
 			names = append(names, name)
-			w.fields(path+"."+name+".", e)
+			w.fields(below+name+".", e)
 		}
 		w.add(attr{path: path, text: strings.Join(names, ", "), touch: r.touch, order: true})
 	default:
@@ -105,7 +110,7 @@ func (w *walk) inside(path string, r rule, v reflect.Value) {
 // elementName is what an element of a list is called: as its own field says, or
 // by its number.
 func elementName(e reflect.Value, i int) string {
-	for _, name := range []string{"Field", "Name", "Label"} {
+	for _, name := range []string{"Name", "Field", "Column", "Label"} {
 		if f := e.FieldByName(name); f.IsValid() && f.Kind() == reflect.String && f.String() != "" {
 			return f.String()
 		}
@@ -113,8 +118,15 @@ func elementName(e reflect.Value, i int) string {
 	return fmt.Sprint(i)
 }
 
-// stages takes a pipeline's stages. A stage is called by its kind and label; of
-// several with the same name, the second is called NAME 2.
+// numbered tells several with one name apart: the second is called NAME 2.
+func numbered(seen map[string]int, name string) string {
+	if seen[name]++; seen[name] > 1 {
+		return fmt.Sprint(name, " ", seen[name])
+	}
+	return name
+}
+
+// stages takes a pipeline's stages. A stage is called by its kind and label.
 func (w *walk) stages(v reflect.Value, touch Touch) {
 	var names []string
 	seen := map[string]int{}
@@ -124,9 +136,7 @@ func (w *walk) stages(v reflect.Value, touch Touch) {
 		if label := s.FieldByName("Label").String(); label != "" {
 			name += fmt.Sprintf(" %q", label)
 		}
-		if seen[name]++; seen[name] > 1 {
-			name += fmt.Sprint(" ", seen[name])
-		}
+		name = numbered(seen, name)
 		names = append(names, name)
 		w.group = name
 		w.add(attr{path: name, touch: touch, mark: true})
