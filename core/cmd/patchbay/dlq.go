@@ -54,8 +54,9 @@ func (a *app) dlqCommand() *cobra.Command {
 		Long: `A dead letter is a request, or a part of one, that its source could not parse, or
 an event that a sink refused for good. It is kept with its reason until somebody
 retries or discards it.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  patchbay dlq list\n  patchbay dlq retry 7",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.helpOn(cmd) },
 	}
 	cmd.AddCommand(a.dlqListCommand(), a.dlqShowCommand(),
 		a.dlqChangeCommand("retry", "retried", "Try dead letters again", asker.retry),
@@ -68,6 +69,7 @@ func (a *app) dlqListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List dead letters, oldest first",
+		Long:    "List tells of the dead letters that the flags select, the open ones if none does: what\nwas refused, by whom, and why. Personal data is masked.",
 		Example: "  patchbay dlq list\n  patchbay dlq list --sink kafka.stream --code too_large --state all",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,6 +114,7 @@ func (a *app) dlqShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a dead letter",
+		Long:    "Show tells of one dead letter all that is known, the refused bytes included. Personal\ndata is masked.",
 		Example: "  patchbay dlq show 7\n  patchbay dlq show 7 --reveal",
 		Args:    exactly("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -148,8 +151,8 @@ func (a *app) dlqChangeCommand(verb, past, short string, do change) *cobra.Comma
 	cmd := &cobra.Command{
 		Use:   verb + " [ID...]",
 		Short: short,
-		Long: short + `: those with the given IDs, or the open ones that the flags select. With flags
-it shows what it would do first; add --yes to do it.`,
+		Long: short + `: those with the given IDs, or the open ones that the
+flags select. With flags it shows what it would do first; add --yes to do it.`,
 		Example: fmt.Sprintf("  patchbay dlq %s 7 9\n  patchbay dlq %s --sink kafka.stream --code too_large --yes", verb, verb),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d.filter.State = string(journal.DeadOpen)

@@ -47,16 +47,21 @@ it was reported for. "help codes" lists all codes.`,
 			if err != nil || len(rest) > 0 {
 				return usage("there is no command %q; patchbay help lists them", strings.Join(args, " "))
 			}
-			if a.json {
-				return a.answer(struct {
-					Command string `json:"command"`
-					Text    string `json:"text"`
-				}{commandName(target), helpText(target)}, nil, nil)
-			}
-			target.InitDefaultHelpFlag()
-			return target.Help()
+			return a.helpOn(target)
 		},
 	}
+}
+
+// helpOn explains a command.
+func (a *app) helpOn(cmd *cobra.Command) error {
+	data := struct {
+		Command string `json:"command"`
+		Text    string `json:"text"`
+	}{commandName(cmd), helpText(cmd)}
+	return a.answer(data, nil, func() error {
+		_, err := fmt.Fprint(a.stdout, data.Text)
+		return err
+	})
 }
 
 // helpText is a command's help as Help prints it.

@@ -13,8 +13,11 @@ func (a *app) journalCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "journal",
 		Short: "Look into a journal that no core has open",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `The journal holds what was received and what became of it, in the data directory.
+These commands read it as it is, while no core runs on it.`,
+		Example: "  patchbay journal verify\n  patchbay journal dump",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.helpOn(cmd) },
 	}
 	cmd.AddCommand(a.dumpCommand(), a.verifyCommand())
 	return cmd

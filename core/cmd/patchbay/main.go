@@ -77,7 +77,7 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// Whoever asks for nothing is shown what there is.
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.helpOn(cmd) },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.command = commandName(cmd)
 			_, err := parseLevel(a.logLevel)
@@ -101,6 +101,7 @@ func (a *app) root() *cobra.Command {
 		a.planCommand(), a.applyCommand(), a.reloadCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())
+	a.completeFlags(root)
 	return root
 }
 

@@ -58,8 +58,9 @@ give the private half with --private-key:
 		Example: `  patchbay trigger twilio delivered
   patchbay trigger twilio failed --set To=+447700900123 --set ErrorCode=30003 --to source.twilio.support
   patchbay trigger sendgrid open --private-key key.pem --count 100`,
-		Args: exactly("TYPE", "KIND"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.trigger(cmd.Context(), &f, args[0], args[1]) },
+		Args:              exactly("TYPE", "KIND"),
+		ValidArgsFunction: words(triggerWords),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.trigger(cmd.Context(), &f, args[0], args[1]) },
 	}
 	f.place.flags(cmd)
 	fs := cmd.Flags()

@@ -13,6 +13,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
+		Long:    "Version prints the versions of patchbay, of the journal's format, and of Go.",
 		Example: "  patchbay version --json",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
