@@ -108,8 +108,11 @@ func (l *loader) items(a *hclsyntax.Attribute, context string) ([][2]cty.Value, 
 	case v.IsMarked():
 		l.report(diag.WrongForEach, a.Expr.Range(), context, "for_each depends on a secret", "How many blocks there are would tell something about it.")
 		return nil, false
-	case v.IsNull() || !ty.IsTupleType() && !ty.IsObjectType() && !ty.IsCollectionType():
-		l.report(diag.WrongForEach, a.Expr.Range(), context, "for_each is "+ty.FriendlyName(), "It takes a list, a set, a map or an object.")
+	case v.IsNull():
+		l.report(diag.WrongForEach, a.Expr.Range(), context, "for_each is null", "It takes a list, a set, a map or an object.")
+		return nil, false
+	case !ty.IsTupleType() && !ty.IsObjectType() && !ty.IsCollectionType():
+		l.report(diag.WrongForEach, a.Expr.Range(), context, "for_each is "+typeName(ty), "It takes a list, a set, a map or an object.")
 		return nil, false
 	}
 	var out [][2]cty.Value

@@ -27,6 +27,9 @@ func (l *loader) eval(e hclsyntax.Expression, context string) (cty.Value, bool) 
 // evalAny is eval for places where references are values like others.
 func (l *loader) evalAny(e hclsyntax.Expression, context string) (cty.Value, bool) {
 	l.evaluations++
+	if l.work > maxWork {
+		return cty.DynamicVal, false // it has been reported
+	}
 	ok := l.checkShape(e, context)
 	names, known := l.gather(e, context)
 	if !ok || !known {
@@ -34,9 +37,9 @@ func (l *loader) evalAny(e hclsyntax.Expression, context string) (cty.Value, boo
 	}
 	ev := &evaluation{l: l, context: context}
 	v, diags := ev.value(e, &hcl.EvalContext{Functions: l.functions(), Variables: names})
-	for _, d := range diags {
+	ev.failed = ev.failed || diags.HasErrors()
+	for _, d := range diags[:min(len(diags), maxProblems)] {
 		if d.Severity == hcl.DiagError {
-			ev.failed = true
 			l.evaluationProblem(d, e, context)
 		}
 	}
@@ -45,6 +48,9 @@ func (l *loader) evalAny(e hclsyntax.Expression, context string) (cty.Value, boo
 	}
 	return v, true
 }
+
+// maxProblems bounds what is said about one expression.
+const maxProblems = 20
 
 // evaluationProblem turns a finding of HCL's evaluator into one of ours.
 func (l *loader) evaluationProblem(d *hcl.Diagnostic, e hclsyntax.Expression, context string) {
@@ -99,8 +105,12 @@ func (w *shapeWalker) Enter(n hclsyntax.Node) hcl.Diagnostics {
 		if _, known := all[n.Name]; !known {
 			w.ok = false
 			names := slices.Sorted(maps.Keys(all))
-			w.l.suggest(diag.Error, diag.UnknownFunction, n.NameRange, w.context, "unknown function "+quote(n.Name),
-				"The functions here are "+list(names)+".", diag.Suggest(n.Name, names))
+			near := diag.Suggest(n.Name, names)
+			detail := "The functions here are " + list(names) + "."
+			if near != "" {
+				detail = "There is no function of that name."
+			}
+			w.l.suggest(diag.Error, diag.UnknownFunction, n.NameRange, w.context, "unknown function "+quote(n.Name), detail, near)
 		}
 	}
 	return nil

@@ -51,7 +51,7 @@ func (l *loader) elements(a *hclsyntax.Attribute, context string) ([]element, bo
 	ty := v.Type()
 	keyed := ty.IsObjectType() || ty.IsMapType()
 	if !keyed && !ty.IsTupleType() && !ty.IsListType() && !ty.IsSetType() {
-		return wrong("for_each is "+ty.FriendlyName(), eachUsage)
+		return wrong("for_each is "+typeName(ty), eachUsage)
 	}
 	var out []element
 	seen := map[string]bool{}

@@ -2,14 +2,18 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/patchbay-io/patchbay/core/diag"
 )
@@ -33,19 +37,54 @@ func fixture(t testing.TB, file string) string {
 			writeCertificates(t, dir)
 		}
 	}
+	more, err := txtar.ParseFile(strings.TrimSuffix(file, ".hcl") + ".txtar")
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range more.Files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return dir
+}
+
+// fixtureFiles returns what fixture added to the shared files, by name.
+func fixtureFiles(t testing.TB, dir string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".hcl") {
+			return err
+		}
+		out[path], err = os.ReadFile(filepath.Join(dir, path))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 var marker = regexp.MustCompile(`(ERROR|WARNING) (PB\d{4})`)
 
-// markers returns what the comments of a fixture say must be found, as
-// "line severity code".
-func markers(src []byte) []string {
+// markers returns what the comments of a fixture's files say must be found, as
+// "file:line severity code".
+func markers(files map[string][]byte) []string {
 	var out []string
-	for i, line := range strings.Split(string(src), "\n") {
-		_, comment, _ := strings.Cut(line, "# ")
-		for _, m := range marker.FindAllStringSubmatch(comment, -1) {
-			out = append(out, fmt.Sprintf("%d %s %s", i+1, strings.ToLower(m[1]), m[2]))
+	for name, src := range files {
+		for i, line := range strings.Split(string(src), "\n") {
+			_, comment, _ := strings.Cut(line, "# ")
+			for _, m := range marker.FindAllStringSubmatch(comment, -1) {
+				out = append(out, fmt.Sprintf("%s:%d %s %s", name, i+1, strings.ToLower(m[1]), m[2]))
+			}
 		}
 	}
 	slices.Sort(out)
@@ -62,23 +101,27 @@ func TestWrong(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".hcl"), func(t *testing.T) {
 			t.Parallel()
 			dir := fixture(t, file)
-			src, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+			opts := fixtureOptions()
+			if given := filepath.Join(dir, "given.vars.hcl"); exists(given) {
+				opts.VarFiles = []string{given}
 			}
-			cfg, diags := Load(dir, fixtureOptions())
+			cfg, diags := Load(dir, opts)
 			if len(diags) == 0 {
 				t.Fatal("got no diagnostics, want some")
 			}
 			text := strings.ReplaceAll(diags.Text(cfg.Files), dir+string(filepath.Separator), "")
-			if want := markers(src); len(want) > 0 {
+			if want := markers(fixtureFiles(t, dir)); len(want) > 0 {
 				var got []string
 				for _, d := range diags {
-					if d.Subject == nil || filepath.Base(d.Subject.Filename) != "main.hcl" {
+					if d.Subject == nil {
 						t.Errorf("diagnostic outside of the fixture: %v", d)
 						continue
 					}
-					got = append(got, fmt.Sprintf("%d %s %s", d.Subject.Start.Line, d.Severity, d.Code))
+					name, err := filepath.Rel(dir, d.Subject.Filename)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, fmt.Sprintf("%s:%d %s %s", filepath.ToSlash(name), d.Subject.Start.Line, d.Severity, d.Code))
 				}
 				slices.Sort(got)
 				if !slices.Equal(got, want) {
@@ -93,6 +136,11 @@ func TestWrong(t *testing.T) {
 			golden(t, strings.TrimSuffix(file, ".hcl")+".golden", text)
 		})
 	}
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 func golden(t *testing.T, file, got string) {

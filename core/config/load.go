@@ -2,9 +2,11 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -63,6 +65,7 @@ type run struct {
 	outside   map[string]given   // values of variables from outside
 
 	chain       []*thing                                // being evaluated, each because of the one before it
+	tooDeep     bool                                    // the chain was too long
 	evaluations int                                     // of expressions and things
 	work        int                                     // see maxWork
 	made        int                                     // see maxInstances
@@ -185,15 +188,24 @@ func (l *loader) unique(key string, b *hclsyntax.Block) bool {
 
 // checkUse warns about what nothing refers to.
 func (l *loader) checkUse(all []*loader) {
+	unused := map[hcl.Range][]string{}
 	for _, m := range all {
 		for _, t := range m.mod.order {
 			switch kind, name, _ := strings.Cut(t.name, "."); {
 			case kind == "source" || kind == "sink" || kind == "lookup":
-				l.checkBlockUse(t, kind)
+				unused[t.rng] = append(unused[t.rng], l.unusedInstances(t, kind)...)
 			case kind == "local" && !t.mentioned && t.value.IsWhollyKnown():
 				l.warn(diag.Unused, t.rng, "", "local "+quote(name)+" is never used", "Remove it, or refer to it as local."+name+".")
 			case kind == "var" && !t.mentioned && t.value.IsWhollyKnown():
 				l.warn(diag.Unused, t.rng, "", "variable "+quote(name)+" is never used", "Remove it, or refer to it as var."+name+".")
+			}
+		}
+	}
+	for _, m := range all {
+		for _, t := range m.mod.order {
+			if addresses := unused[t.rng]; len(addresses) > 0 {
+				l.warnUnused(t.rng, t.block.Type, addresses)
+				delete(unused, t.rng)
 			}
 		}
 	}
@@ -205,31 +217,46 @@ func (l *loader) checkUse(all []*loader) {
 	}
 }
 
-func (l *loader) checkBlockUse(t *thing, kind string) {
+// unusedInstances returns the addresses of a block's instances that nothing
+// refers to, or the block's own for all of them.
+func (l *loader) unusedInstances(t *thing, kind string) []string {
 	if l.used[t.full()] {
-		return
+		return nil
 	}
+	var out []string
 	for _, in := range t.instances {
-		address := addressOf(in.made)
-		if l.used[kind+"."+address] || l.used[t.full()+in.suffix()] {
-			continue
+		if address := addressOf(in.made); !l.used[kind+"."+address] && !l.used[t.full()+in.suffix()] {
+			out = append(out, address)
 		}
-		detail := "Its requests would be stored and never processed. Name it in a pipeline's from."
-		switch kind {
-		case "sink":
-			detail = "It receives nothing. Name it in a pipeline's or a route's to."
-		case "lookup":
-			detail = "It is never read. Name it in a pipeline's enrich."
-		}
-		l.warn(diag.Unused, t.rng, "", kind+" "+quote(address)+" is in no pipeline", detail)
 	}
+	if len(out) == len(t.instances) && len(out) > 1 {
+		return []string{strings.TrimSuffix(out[0], t.instances[0].suffix())}
+	}
+	return out
+}
+
+// warnUnused warns about the blocks that are written at a place.
+func (l *loader) warnUnused(rng hcl.Range, kind string, addresses []string) {
+	detail := "Its requests would be stored and never processed. Name it in a pipeline's from."
+	switch kind {
+	case "sink":
+		detail = "It receives nothing. Name it in a pipeline's or a route's to."
+	case "lookup":
+		detail = "It is never read. Name it in a pipeline's enrich."
+	}
+	summary := kind + " " + quote(addresses[0]) + " is in no pipeline"
+	if n := len(addresses); n > 1 {
+		summary = fmt.Sprintf("%s %s and %d more are in no pipeline", kind, quote(addresses[0]), n-1)
+	}
+	l.warn(diag.Unused, rng, "", summary, detail)
 }
 
 // finish sorts what was found and prepares what the caller needs to show it.
 func (r *run) finish() {
-	if len(r.broken) > 0 {
+	if len(r.broken) > 0 || r.work > maxWork {
 		// What a broken file contains is only half known, so what seems wrong
-		// because of it isn't said until its syntax is mended.
+		// because of it isn't said until its syntax is mended. The same holds
+		// where evaluation was given up.
 		r.diags = slices.DeleteFunc(r.diags, func(d diag.Diagnostic) bool {
 			half := d.Code == diag.UnknownReference || d.Code == diag.Unused || d.Code == diag.Empty
 			inBroken := d.Subject != nil && r.broken[d.Subject.Filename]
@@ -237,9 +264,7 @@ func (r *run) finish() {
 		})
 	}
 	r.diags.Sort()
-	r.diags = slices.CompactFunc(r.diags, func(a, b diag.Diagnostic) bool {
-		return a.Subject != nil && b.Subject != nil && *a.Subject == *b.Subject && a.Code == b.Code && a.Summary == b.Summary
-	})
+	r.diags = unrepeated(r.diags)
 	r.blankOut()
 	for _, s := range r.secrets {
 		// Blanking out a text this short would ruin every other line of a log,
@@ -270,3 +295,38 @@ func (r *run) blankOut() {
 
 // display is the name of a file of the directory as it appears in diagnostics.
 func (r *run) display(name string) string { return filepath.Join(r.cfg.Dir, name) }
+
+var noted = regexp.MustCompile(`\.key "[^"]*"\)`)
+
+// unrepeated keeps the first of the findings that differ in nothing but the
+// instance, and says in it how many there are: the same mistake in all instances
+// of a block is one.
+func unrepeated(sorted diag.List) diag.List {
+	var out diag.List
+	var contexts map[string]bool
+	for _, d := range sorted {
+		if n := len(out); n > 0 && same(out[n-1], d) {
+			contexts[d.Context] = true
+			continue
+		}
+		tellHowMany(out, len(contexts)-1)
+		out, contexts = append(out, d), map[string]bool{d.Context: true}
+	}
+	tellHowMany(out, len(contexts)-1)
+	return out
+}
+
+func same(a, b diag.Diagnostic) bool {
+	return a.Subject != nil && b.Subject != nil && *a.Subject == *b.Subject && a.Code == b.Code && a.Summary == b.Summary
+}
+
+// tellHowMany adds to the last finding that it was found in more instances.
+func tellHowMany(out diag.List, more int) {
+	if len(out) == 0 || more < 1 {
+		return
+	}
+	last := &out[len(out)-1]
+	if at := noted.FindStringIndex(last.Context); at != nil {
+		last.Context = last.Context[:at[1]-1] + " and " + itoa(more) + " more" + last.Context[at[1]-1:]
+	}
+}

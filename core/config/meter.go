@@ -14,7 +14,9 @@ const (
 	maxElements  = 10_000    // of one value, with those of its elements
 	maxTextBytes = 4 << 20   // of one value
 	maxWork      = 256 << 20 // of all of a load, in bytes that were looked at
-	elementWork  = 16        // of looking at one element
+	elementWork  = 32        // of looking at one element, in the same unit
+	compareWork  = 8         // times looking at it: of comparing a value
+	stepWork     = 256       // of evaluating one part of an expression
 	maxExponent  = 1024      // of a number: 2^1024 is what 64 bits can hold
 )
 
@@ -38,7 +40,7 @@ func (s *size) measure(v cty.Value) *refusal {
 	case t == cty.String:
 		s.bytes += len(v.AsString())
 	case t == cty.Number:
-		if exp := v.AsBigFloat().MantExp(nil); exp > maxExponent || exp < -maxExponent {
+		if f := v.AsBigFloat(); f.IsInf() || f.MantExp(nil) > maxExponent || f.MantExp(nil) < -maxExponent {
 			return &refusal{diag.InvalidExpression, "number out of range", "Numbers have up to 308 digits."}
 		}
 	case t.IsCollectionType() || t.IsTupleType() || t.IsObjectType():

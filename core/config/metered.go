@@ -60,20 +60,35 @@ func (ev *evaluation) check(no *refusal, rng hcl.Range) {
 type metered struct {
 	hclsyntax.Expression
 	ev      *evaluation
-	operand bool // of an operator: no secret
+	operand bool  // of an operator: no secret
+	unified bool  // cty will make one type of those of its elements
+	broken  *bool // of a loop: an element was in error
 }
 
 // Value implements hcl.Expression.
 func (m *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	rng := m.Range()
-	m.ev.check(m.ev.l.charge(elementWork), rng)
+	m.ev.check(m.ev.l.charge(stepWork), rng)
+	if m.broken != nil && *m.broken {
+		return cty.DynamicVal, nil
+	}
 	v, diags := m.Expression.Value(ctx)
 	if diags.HasErrors() {
+		if m.broken != nil {
+			*m.broken = true
+		}
 		return v, diags
 	}
+	before := m.ev.l.work
 	m.ev.check(m.ev.l.chargeValues(v), rng)
-	if m.operand && v.HasMarkDeep(secretMark{}) {
-		m.ev.check(secretRefused(), rng)
+	if m.operand {
+		m.ev.check(m.ev.l.charge(compareWork*(m.ev.l.work-before)), rng)
+		if v.HasMarkDeep(secretMark{}) {
+			m.ev.check(secretRefused(), rng)
+		}
+	}
+	if m.unified && mixed(v) {
+		m.ev.check(tooMixed(), rng)
 	}
 	return v, diags
 }
@@ -87,6 +102,10 @@ func (ev *evaluation) meter(e hclsyntax.Expression) hclsyntax.Expression {
 
 func (ev *evaluation) operand(e hclsyntax.Expression) hclsyntax.Expression {
 	return &metered{Expression: ev.copy(e), ev: ev, operand: true}
+}
+
+func (ev *evaluation) unified(e hclsyntax.Expression) hclsyntax.Expression {
+	return &metered{Expression: ev.copy(e), ev: ev, unified: true}
 }
 
 // secretCall is a call of secret().
@@ -118,7 +137,7 @@ func (ev *evaluation) copy(e hclsyntax.Expression) hclsyntax.Expression {
 		return ev.call(e)
 	case *hclsyntax.ConditionalExpr:
 		c := *e
-		c.Condition, c.TrueResult, c.FalseResult = ev.operand(e.Condition), ev.meter(e.TrueResult), ev.meter(e.FalseResult)
+		c.Condition, c.TrueResult, c.FalseResult = ev.operand(e.Condition), ev.unified(e.TrueResult), ev.unified(e.FalseResult)
 		return &c
 	case *hclsyntax.IndexExpr:
 		c := *e
@@ -131,19 +150,40 @@ func (ev *evaluation) copy(e hclsyntax.Expression) hclsyntax.Expression {
 	case *hclsyntax.ObjectConsExpr:
 		return ev.object(e)
 	case *hclsyntax.ForExpr:
-		c := *e
-		c.CollExpr, c.ValExpr = ev.meter(e.CollExpr), ev.meter(e.ValExpr)
-		c.KeyExpr = ev.meter(e.KeyExpr)
-		if e.CondExpr != nil {
-			c.CondExpr = ev.operand(e.CondExpr)
-		}
-		return &c
+		return ev.loop(e)
 	case *hclsyntax.SplatExpr:
 		c := *e
 		c.Source, c.Each = ev.meter(e.Source), ev.copy(e.Each)
 		return &c
 	}
 	return ev.copyText(e)
+}
+
+// loop is a for expression. HCL goes on after an element that is in error, and
+// keeps a message for each; of one execution, the first is enough.
+type loop struct {
+	*hclsyntax.ForExpr
+	broken bool
+}
+
+// Value implements hcl.Expression.
+func (l *loop) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	l.broken = false
+	return l.ForExpr.Value(ctx)
+}
+
+func (ev *evaluation) loop(e *hclsyntax.ForExpr) hclsyntax.Expression {
+	c := *e
+	out := &loop{ForExpr: &c}
+	part := func(e hclsyntax.Expression, operand bool) hclsyntax.Expression {
+		if e == nil {
+			return nil
+		}
+		return &metered{Expression: ev.copy(e), ev: ev, operand: operand, broken: &out.broken}
+	}
+	c.CollExpr = ev.meter(e.CollExpr)
+	c.KeyExpr, c.ValExpr, c.CondExpr = part(e.KeyExpr, false), part(e.ValExpr, false), part(e.CondExpr, true)
+	return out
 }
 
 // copyText is copy for operators and templates.
@@ -190,8 +230,12 @@ func (ev *evaluation) copies(in []hclsyntax.Expression) []hclsyntax.Expression {
 func (ev *evaluation) call(e *hclsyntax.FunctionCallExpr) hclsyntax.Expression {
 	c := *e
 	c.Args = make([]hclsyntax.Expression, len(e.Args))
+	f, known := ev.l.functions()[e.Name]
 	for i, arg := range e.Args {
 		c.Args[i] = ev.meter(arg)
+		if known && i < len(f.Params()) && f.Params()[i].Type.HasDynamicTypes() && f.Params()[i].Type.IsCollectionType() {
+			c.Args[i] = ev.unified(arg)
+		}
 	}
 	if e.Name == "secret" {
 		return &secretCall{&c, ev}

@@ -143,7 +143,7 @@ func (l *loader) moduleFolder(t *thing) *folder {
 	for m := l.mod; m != nil; m = m.parent {
 		depth++
 		if filepath.Clean(m.folder.dir) == dir || dir == "." {
-			return wrong(rng, "the module contains itself", "Its folder is that of a block around it: "+l.display(dir)+".")
+			return wrong(rng, "the module contains itself", "Its folder is that of a block around it.")
 		}
 	}
 	if depth > maxModuleDepth {
@@ -163,7 +163,7 @@ func (l *loader) moduleFolder(t *thing) *folder {
 func (l *loader) instantiate(t *thing, f *folder, in instance) *loader {
 	b := in.open(t.block)
 	b.take("source")
-	m := &module{folder: f, parent: l.mod, address: l.mod.address + t.name + in.suffix() + ".", context: b.context + ", ", args: map[string]*argument{}}
+	m := &module{folder: f, parent: l.mod, address: l.mod.address + t.name + in.suffix() + ".", context: b.context + ", ", call: b, args: map[string]*argument{}}
 	m.names = append(slices.Clone(l.mod.names), t.block.Labels[0])
 	if in.key != "" {
 		m.names = append(m.names, in.key)

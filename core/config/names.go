@@ -208,6 +208,9 @@ func (l *loader) mentionBlock(t hcl.Traversal, context string, all tree) bool {
 }
 
 func (l *loader) whatIsMissing(kind string, path []string) string {
+	if l.mod.parent != nil {
+		return "A module knows its own blocks. Those around it are passed in through a variable of type " + kind + "."
+	}
 	if kind != "pipeline" {
 		for _, n := range l.mod.nouns(kind) {
 			if strings.HasPrefix(n, path[1]+".") {

@@ -48,7 +48,8 @@ type module struct {
 	address string   // in front of what is in it: "module.eu."
 	context string   // in front of what is in it, for diagnostics: `module "eu", `
 
-	args    map[string]*argument // of the module's block, by variable
+	call    *body                // the module's block
+	args    map[string]*argument // what it says, by variable
 	things  map[string]*thing    // by the name that expressions use: "local.a"
 	order   []*thing             // in the order of files and text
 	headers map[string]hcl.Range
@@ -99,7 +100,10 @@ func (r *run) evaluate(t *thing, rng hcl.Range, context string) cty.Value {
 	case t.state == busy:
 		r.cycle(t, rng, context)
 		return cty.DynamicVal
+	case len(r.chain) >= maxChain && r.tooDeep:
+		return cty.DynamicVal
 	case len(r.chain) >= maxChain:
+		r.tooDeep = true // said once: what comes after it has the same cause
 		r.report(diag.TooDeep, rng, context, "names refer to each other too deeply",
 			"From the first to the last of them there may be "+itoa(maxChain)+" steps.")
 		return cty.DynamicVal

@@ -63,9 +63,9 @@ type fetched struct {
 }
 
 // secretKinds lists what can stand before the colon of a reference.
-func secretKinds() []string { return []string{"env", "file"} }
+func secretKinds() []string { return []string{"env", "file", "exec"} }
 
-const secretUsage = `Write secret("env:NAME") or secret("file:PATH").`
+const secretUsage = `Write secret("env:NAME"), secret("file:PATH") or secret("exec:COMMAND").`
 
 // callSecret evaluates a call of secret(). False means that the call is wrong; a
 // secret that isn't there is reported, and stands for the empty string.
@@ -94,7 +94,7 @@ func (l *loader) callSecret(call *hclsyntax.FunctionCallExpr, ctx *hcl.EvalConte
 	if errors.Is(f.err, errNotText) {
 		return wrong("the secret is not text", "Plugins take their arguments as UTF-8 text. Encode a binary key as base64 or hex.")
 	}
-	if f.err != nil {
+	if f.err != nil && !errors.Is(f.err, errNotRun) {
 		sev := diag.Warning
 		if l.opts.RequireSecrets {
 			sev = diag.Error
@@ -117,10 +117,13 @@ func (l *loader) fetch(kind, name string, rng hcl.Range, context string) fetched
 	}
 	var text string
 	var f fetched
-	if kind == "env" {
+	switch kind {
+	case "env":
 		text, f.err = l.envSecret(name)
-	} else {
+	case "file":
 		text, f.err = l.fileSecret(name, rng, context)
+	default:
+		text, f.err = l.execSecret(name)
 	}
 	if f.err == nil && !utf8.ValidString(text) {
 		text, f.err = "", errNotText

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -72,11 +71,13 @@ func (l *loader) variableValue(t *thing, b *body, def *hclsyntax.Attribute) cty.
 		out, _ := l.writtenValue(t, &loader{run: l.run}, def.Expr, b.context, "the default")
 		return out
 	}
-	remedy := fmt.Sprintf("Set it with -var %s=..., in the environment as PATCHBAY_VAR_%s, or give it a default.", name, name)
 	if l.mod.parent != nil {
-		remedy = fmt.Sprintf("Write %s = ... in the block of the module, or give it a default.", name)
+		l.mod.call.report(diag.MissingArgument, l.mod.call.header, "missing argument "+quote(name),
+			"The module's variable has no default: write "+name+" = ... in this block.")
+		return cty.DynamicVal
 	}
-	b.report(diag.MissingValue, b.header, "variable "+quote(name)+" has no value", remedy)
+	b.report(diag.MissingValue, b.header, "variable "+quote(name)+" has no value",
+		fmt.Sprintf("Set it with -var %s=..., in the environment as PATCHBAY_VAR_%s, or give it a default.", name, name))
 	return cty.DynamicVal
 }
 
@@ -141,6 +142,9 @@ func (v *variable) fit(val cty.Value) (cty.Value, error) {
 	if v.optional != nil && !val.IsNull() {
 		val = v.optional.Apply(val)
 	}
+	if v.want.HasDynamicTypes() && v.want.IsCollectionType() && mixed(val) {
+		return cty.NilVal, tooMixed()
+	}
 	return convert.Convert(val, v.want)
 }
 
@@ -163,7 +167,7 @@ func (l *loader) writtenValue(t *thing, in *loader, e hclsyntax.Expression, cont
 	}
 	out, err := v.fit(val)
 	if err != nil {
-		l.report(diag.WrongType, rng, context, what+" is not "+typeName(v.want), notConverted(err))
+		l.report(diag.WrongType, rng, context, what+" is not "+typeName(v.want), v.misfit(err))
 		return cty.DynamicVal, false
 	}
 	if !v.sensitive || val.ContainsMarked() || out.IsNull() {
@@ -182,11 +186,10 @@ func typeName(t cty.Type) string {
 	return "a " + name
 }
 
-// notConverted is the error of a conversion as a sentence, if it says more than
-// that there is none.
-func notConverted(err error) string {
-	var path cty.PathError
-	if !errors.As(err, &path) || len(path.Path) == 0 {
+// misfit is the error of a conversion as a sentence, where it says more than
+// the type does.
+func (v *variable) misfit(err error) string {
+	if v.want.IsPrimitiveType() || v.want.IsCapsuleType() {
 		return ""
 	}
 	return upperFirst(shorten(err.Error(), maxSyntaxText)) + "."

@@ -1,5 +1,5 @@
 sink "kafka" "s" { # WARNING PB2116
   brokers = ["127.0.0.1:9092"]
   topic   = "t"
-  acks = file("/etc/passwd") # ERROR PB2201
+  acks = uper("all") # ERROR PB2201
 }

@@ -1,0 +1,3 @@
+sink "sqlite" "s" { # WARNING PB2116
+  path = csv("t.csv")[0].path # ERROR PB2119
+}

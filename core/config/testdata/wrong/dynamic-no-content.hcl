@@ -1,0 +1,8 @@
+sink "kafka" "s" { # WARNING PB2116
+  brokers = ["127.0.0.1:9092"]
+  topic   = "t"
+
+  dynamic "mapping" { # ERROR PB2103
+    for_each = ["a"]
+  }
+}

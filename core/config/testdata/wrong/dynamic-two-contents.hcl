@@ -1,0 +1,16 @@
+sink "kafka" "s" { # WARNING PB2116
+  brokers = ["127.0.0.1:9092"]
+  topic   = "t"
+
+  dynamic "mapping" {
+    for_each = ["a"]
+    content {
+      from = "a"
+      to   = "b"
+    }
+    content { # ERROR PB2103
+      from = "c"
+      to   = "d"
+    }
+  }
+}

@@ -1,0 +1,3 @@
+receiver {
+  for_each = ["a"] # ERROR PB2102
+}

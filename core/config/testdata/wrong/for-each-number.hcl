@@ -1,0 +1,4 @@
+sink "sqlite" "many" {
+  for_each = 3 # ERROR PB2132
+  path     = "x.db"
+}

@@ -1,0 +1,3 @@
+sink "sqlite" "s" { # WARNING PB2116
+  path = trim("x.db") # ERROR PB2202
+}

@@ -1,0 +1,3 @@
+sink "sqlite" "s" { # WARNING PB2116
+  path = upper("x", "y") # ERROR PB2202
+}

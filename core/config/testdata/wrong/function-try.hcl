@@ -1,0 +1,3 @@
+sink "sqlite" "s" { # WARNING PB2116
+  path = try(tonumber("x"), local.nothing) # ERROR PB2105
+}

@@ -1,0 +1,3 @@
+locals {
+  a = [for x in ["b"] : "${x}${local.a}"] # ERROR PB2131
+}

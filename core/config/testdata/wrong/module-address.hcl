@@ -1,0 +1,3 @@
+module "m" {
+  source = "acme/hooks" # ERROR PB2133
+}

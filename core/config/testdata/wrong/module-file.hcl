@@ -1,0 +1,3 @@
+module "m" {
+  source = "./campaigns.csv" # ERROR PB2133
+}

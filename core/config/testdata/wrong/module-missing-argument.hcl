@@ -1,0 +1,3 @@
+module "m" { # ERROR PB2103
+  source = "./m"
+}

@@ -1,0 +1,3 @@
+module "m" {
+  source = "./nowhere" # ERROR PB2133
+}

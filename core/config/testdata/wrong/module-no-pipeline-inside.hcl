@@ -1,0 +1,4 @@
+module "m" {
+  source = "./m"
+  sinks = [sink.sqlite.base]
+}

@@ -1,0 +1,2 @@
+module "m" { # ERROR PB2103
+}

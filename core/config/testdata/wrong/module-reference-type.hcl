@@ -1,0 +1,4 @@
+module "m" {
+  source = "./m"
+  from = sink.sqlite.base # ERROR PB2108
+}

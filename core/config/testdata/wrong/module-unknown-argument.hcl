@@ -1,0 +1,4 @@
+module "m" {
+  source = "./m"
+  regoin = "eu" # ERROR PB2102
+}

@@ -1,0 +1,3 @@
+output "a" { # ERROR PB2101
+  value = 1
+}

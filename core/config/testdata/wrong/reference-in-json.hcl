@@ -1,0 +1,3 @@
+sink "sqlite" "s" { # WARNING PB2116
+  path = jsonencode(sink.sqlite.base) # ERROR PB2108
+}

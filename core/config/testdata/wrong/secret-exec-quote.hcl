@@ -1,0 +1,3 @@
+source "sendgrid" "s" { # WARNING PB2116
+  public_key = secret("exec:vault 'read x") # WARNING PB2301
+}

@@ -1,0 +1,3 @@
+variable "a" { # WARNING PB2116
+  default = "x.db"
+}
