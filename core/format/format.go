@@ -18,6 +18,10 @@ package format
 import (
 	"bytes"
 	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -37,38 +41,106 @@ var ErrUnstable = errors.New("format: no stable form with the same meaning")
 // Source returns the canonical form of a file. If the list has errors the file
 // can't be read, and the result is nil. name is the file's in the diagnostics.
 func Source(src []byte, name string) ([]byte, diag.List, error) {
-	diags := config.CheckSyntax(src, name)
+	if len(src) > config.MaxFileBytes {
+		return nil, config.CheckSyntax(src, name), nil
+	}
+	// What can't be read is formatted in vain, which does no harm: neither the
+	// lexer nor hclwrite recurs.
+	checked := make(chan diag.List, 1)
+	go func() { checked <- config.CheckSyntax(src, name) }()
+	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	out, ok := inPieces(src, name, tokens)
+	diags := <-checked
 	if diags.HasErrors() {
 		return nil, diags, nil
 	}
-	before, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
-	out := hclwrite.Format(tidy(src, before))
-	for range maxPasses {
-		// The result is looked at while hclwrite is asked for its opinion of it:
-		// large files are worth both processors.
-		sound := make(chan bool, 1)
-		go func() {
-			after, _ := hclsyntax.LexConfig(out, name, hcl.InitialPos)
-			sound <- sameTokens(before, after) && bytes.Equal(tidy(out, after), out)
-		}()
-		next := hclwrite.Format(out)
-		switch ok := <-sound; {
-		case !bytes.Equal(next, out):
-			out = next
-		case ok:
-			return out, diags, nil
-		default:
-			return nil, diags, ErrUnstable
-		}
+	if !ok {
+		return nil, diags, ErrUnstable
 	}
-	return nil, diags, ErrUnstable
+	return out, diags, nil
 }
 
-// tidy does what hclwrite leaves: line ends and blank lines.
+// inPieces formats the pieces of a file side by side and puts them together.
+func inPieces(src []byte, name string, tokens hclsyntax.Tokens) ([]byte, bool) {
+	parts := split(tokens)
+	outs := make([][]byte, len(parts))
+	var next, failed atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(parts)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(parts) {
+					return
+				}
+				var ok bool
+				if outs[i], ok = piece(src, name, parts[i]); !ok {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	outs = slices.DeleteFunc(outs, func(b []byte) bool { return len(b) == 0 })
+	return bytes.Join(outs, []byte("\n")), failed.Load() == 0
+}
+
+// pieceSize is about how many bytes are formatted at a time: hclwrite's time and
+// memory grow faster than what it is given.
+const pieceSize = 16 << 10
+
+// split cuts a file where a blank line stands outside of all brackets: nothing
+// is aligned across one.
+func split(tokens hclsyntax.Tokens) []hclsyntax.Tokens {
+	var out []hclsyntax.Tokens
+	begin, depth := 0, 0
+	for i, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote,
+			hclsyntax.TokenOHeredoc, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			depth++
+		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote,
+			hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
+			depth--
+		case hclsyntax.TokenNewline:
+			blank := i > 0 && endsLine(tokens[i-1])
+			if depth == 0 && blank && t.Range.Start.Byte-tokens[begin].Range.Start.Byte > pieceSize {
+				out = append(out, tokens[begin:i+1])
+				begin = i + 1
+			}
+		}
+	}
+	return append(out, tokens[begin:])
+}
+
+// piece formats a part of a file that begins at the begin of a line.
+func piece(src []byte, name string, before hclsyntax.Tokens) ([]byte, bool) {
+	if len(before) == 0 {
+		return nil, true
+	}
+	out := hclwrite.Format(tidy(src, before))
+	for range maxPasses {
+		next := hclwrite.Format(out)
+		if !bytes.Equal(next, out) {
+			out = next
+			continue
+		}
+		after, _ := hclsyntax.LexConfig(out, name, hcl.InitialPos)
+		return out, sameTokens(before, after) && bytes.Equal(tidy(out, after), out)
+	}
+	return nil, false
+}
+
+// tidy does what hclwrite leaves, line ends and blank lines, to the tokens of a
+// file or of a piece of it.
 func tidy(src []byte, tokens hclsyntax.Tokens) []byte {
-	t := tidier{out: make([]byte, 0, len(src)+1), atStart: true, afterOpen: true}
+	t := tidier{atStart: true, afterOpen: true}
 	end := 0 // of the token before
-	for _, tok := range tokens {
+	for i, tok := range tokens {
+		if i == 0 {
+			end = lineStart(src, tok.Range.Start.Byte)
+			t.out = make([]byte, 0, tokens[len(tokens)-1].Range.End.Byte-end+1)
+		}
 		gap := src[end:tok.Range.Start.Byte]
 		end = tok.Range.End.Byte
 		t.token(tok, gap)
@@ -79,6 +151,9 @@ func tidy(src []byte, tokens hclsyntax.Tokens) []byte {
 	}
 	return t.out
 }
+
+// lineStart is where the line of an offset begins.
+func lineStart(src []byte, offset int) int { return bytes.LastIndexByte(src[:offset], '\n') + 1 }
 
 type tidier struct {
 	out       []byte

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,4 +153,42 @@ func BenchmarkSource(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(time.Millisecond)/float64(b.N), "fmt_ms")
+}
+
+// TestPieces formats many files as one: that is done in pieces, and must give
+// what the files give by themselves.
+func TestPieces(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../config/testdata/*/*.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all, want []byte
+	n := 0
+	for _, file := range slices.Repeat(files, 5) {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, diags, err := Source(src, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diags.HasErrors() || len(out) == 0 || bytes.Contains(src, []byte("\r")) {
+			continue
+		}
+		n++
+		all = append(append(all, src...), "\n\n\n"...)
+		if len(want) > 0 {
+			want = append(want, '\n')
+		}
+		want = append(want, out...)
+	}
+	got, diags, err := Source(all, "all")
+	if err != nil || diags.HasErrors() && diags[0].Code != diag.DuplicateName {
+		t.Fatalf("got %v, %v", diags, err)
+	}
+	if n < 50 || len(all) < 2*pieceSize || !bytes.Equal(got, want) {
+		t.Errorf("%d files of %d bytes as one are formatted differently\n got %d bytes\nwant %d", n, len(all), len(got), len(want))
+	}
 }
