@@ -39,6 +39,10 @@ test: build ## run every test that needs Go modules alone
 	$(GO) test -timeout 5m ./...
 	$(BIN)/patchbay test examples/local
 
+.PHONY: test-python
+test-python: build ## run the plugin in Python (needs Python 3.10 and its packages from PyPI)
+	.ci/python
+
 .PHONY: test-real
 test-real: test-real-kafka test-real-postgres ## run the tests against a real Kafka and a real PostgreSQL
 
