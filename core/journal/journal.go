@@ -30,7 +30,7 @@ const ExitFailed = 70
 var (
 	ErrCorrupt  = errors.New("journal: corrupt")
 	ErrClosed   = errors.New("journal: closed")
-	ErrFull     = errors.New("journal: disk nearly full")
+	ErrFull     = errors.New("journal: no room")
 	ErrNewer    = errors.New("journal: written by a newer version")
 	ErrLocked   = errors.New("journal: in use by another process")
 	ErrNoStore  = errors.New("journal: no store there")
