@@ -69,13 +69,16 @@ func (b *body) instant(name string) time.Time {
 }
 
 // testSecrets reads what a test gives the source's plugin in place of what is
-// configured. To give secrets is to have requests authenticated with them.
+// configured. To give secrets is to have requests authenticated with them, unless
+// the test says otherwise.
 func (l *loader) testSecrets(b *body, t *Test) map[string]json.RawMessage {
 	a := b.take("secrets")
 	if a == nil {
 		return nil
 	}
-	t.Authenticate = true
+	if b.syn.Attributes["authenticate"] == nil {
+		t.Authenticate = true
+	}
 	source := t.Source
 	if source == nil && t.Pipeline != nil && len(t.Pipeline.From) == 1 {
 		source = t.Pipeline.From[0]

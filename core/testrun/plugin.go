@@ -53,7 +53,11 @@ type plugin struct {
 }
 
 // get returns the running plugin of a source, with the test's secrets.
-func (ps *plugins) get(ctx context.Context, s *config.Source, secrets map[string]json.RawMessage) (*plugin, error) {
+func (ps *plugins) get(ctx context.Context, s *config.Source, t *config.Test) (*plugin, error) {
+	secrets := t.Secrets
+	if t.Authenticate && s.MissingSecrets && len(secrets) == 0 {
+		return nil, fmt.Errorf("the secrets of %s are not set here, so nothing can be authenticated: set them, or write secrets = { NAME = \"value\" } in the test", s.Context())
+	}
 	configJSON, err := configure(s, secrets)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func (w *world) arrival(ctx context.Context, s *config.Source) (*arrival, error)
 			return a, nil
 		}
 	}
-	p, err := w.plugins.get(ctx, s, w.test.Secrets)
+	p, err := w.plugins.get(ctx, s, w.test)
 	if err != nil {
 		return nil, err
 	}

@@ -63,3 +63,10 @@ test "the plugin refuses its secret" {
   secrets  = { secret = "short" }
   expect { count = 1 }
 }
+
+test "secrets that are not there" {
+  pipeline     = pipeline.messaging
+  given        = file("requests/delivered.http")
+  authenticate = true
+  expect { count = 1 }
+}

@@ -129,3 +129,12 @@ test "tests do not know of each other" {
   given    = file("requests/delivered.http")
   expect { duplicate = 0 }
 }
+
+test "another secret that nothing is judged by" {
+  pipeline     = pipeline.messaging
+  source       = source.acme.brand
+  given        = file("requests/failed.http")
+  secrets      = { secret = "another-secret" }
+  authenticate = false
+  expect { count = 1 }
+}
