@@ -11,6 +11,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/staged"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/rs/zerolog"
 )
@@ -42,6 +43,8 @@ type Options struct {
 	// Busy reports whether acknowledgements need the machine more; the
 	// dispatcher then rests after each batch. Nil means never.
 	Busy func() bool
+	// Tap shows people what passes; nil means nobody looks.
+	Tap *tap.Hub
 	// MaxBackoff bounds the wait between attempts; zero means 60 s.
 	MaxBackoff time.Duration
 	// PoisonAttempts is how often an event is written, while others get
@@ -376,7 +379,7 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 	if err == nil {
 		err = d.believable(batch, outcomes)
 	}
-	res := &result{tx: d.o.Journal.Begin(), now: d.o.Now(), began: began}
+	res := &result{tx: d.o.Journal.Begin(), now: d.o.Now(), began: began, rec: d.o.Tap.Begin()}
 	var failure *sdk.Failure
 	switch {
 	case err == nil:
@@ -413,7 +416,11 @@ func (d *Dispatcher) write(ctx context.Context, batch []*item) error {
 	if failure == nil && !d.brk.until.After(res.now) {
 		d.showWaiting()
 	}
-	return d.settle(res)
+	if err := d.settle(res); err != nil {
+		return err
+	}
+	res.rec.Publish() // I2: what is shown has happened
+	return nil
 }
 
 // believable turns outcomes that cannot be acted on into an error about which

@@ -8,6 +8,7 @@ import (
 
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/staged"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/patchbay-io/patchbay/sdk"
 )
 
@@ -17,6 +18,7 @@ type result struct {
 	now, began time.Time
 	done       int
 	offsets    []uint64
+	rec        *tap.Recorder
 }
 
 func (d *Dispatcher) count(res *result, it *item, o journal.Outcome) {
@@ -30,6 +32,7 @@ func (d *Dispatcher) outcome(res *result, it *item, o sdk.Outcome) error {
 			d.count(res, it, journal.PossiblyTwice)
 		}
 		d.count(res, it, journal.Delivered)
+		d.show(res, it, placeDelivered, "")
 		res.done++
 		res.offsets = append(res.offsets, it.entry.Offset)
 		d.win.resolve(it)
@@ -58,6 +61,7 @@ func (d *Dispatcher) retryItem(res *result, it *item, reason string, wait time.D
 		wait = jitter(it.attempts, d.o.MaxBackoff)
 	}
 	it.notBefore = res.now.Add(wait)
+	d.show(res, it, placeRetry, reason)
 }
 
 // jitter is a random wait up to 100 ms doubled with each attempt, up to limit.
@@ -68,6 +72,9 @@ func jitter(attempt int, limit time.Duration) time.Duration {
 // failed handles a failure of the destination as a whole: nothing took effect.
 func (d *Dispatcher) failed(res *result, batch []*item, f *sdk.Failure) {
 	until := d.brk.open(res.now, f)
+	for _, it := range batch {
+		d.show(res, it, placeRetry, f.Error())
+	}
 	d.setState(Paused, f.Error(), until)
 	d.o.Log.Warn().Str("class", string(f.Class)).Str("code", f.Code).AnErr("cause", f.Err).
 		Int("events", len(batch)).Int64("wait_ms", until.Sub(res.now).Milliseconds()).Msg("sink paused")
@@ -80,6 +87,9 @@ func (d *Dispatcher) unknown(res *result, batch []*item, err error) {
 		it.maybe = true
 	}
 	if len(batch) > 1 {
+		for _, it := range batch {
+			d.show(res, it, placeRetry, err.Error())
+		}
 		batch[0].attempts++
 		if !d.sticky(batch) {
 			d.limit = (len(batch) + 1) / 2
@@ -127,6 +137,7 @@ func (d *Dispatcher) deadLetter(res *result, it *item, code, reason string) {
 		dl.RawOffset, dl.RawIndex = e.RawOffset, e.RawIndex
 	}
 	res.tx.DeadLetter(dl)
+	d.show(res, it, placeFailed, code+": "+reason)
 	d.count(res, it, journal.DeadLettered)
 	d.win.resolve(it)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/rs/zerolog"
 )
@@ -43,6 +44,10 @@ type Options struct {
 	// Busy reports whether acknowledgements need the machine more; the lane then
 	// takes a share of the time only. Nil means never.
 	Busy func() bool
+	// Tap shows people what passes; nil means nobody looks. Names are those of
+	// the stages, as StageNames gives them; without, stages are not shown.
+	Tap   *tap.Hub
+	Names []string
 	// ParseTimeout is how long the plugin may take for a batch. Zero means 30 s.
 	ParseTimeout time.Duration
 }
@@ -241,19 +246,24 @@ func (l *Lane) commit(ctx context.Context, p *parsed) error { return l.commitWit
 // commitWith has the cursor keep extra besides.
 func (l *Lane) commitWith(ctx context.Context, p *parsed, extra []byte) error {
 	tx := l.o.Journal.Begin()
-	if err := l.step(ctx, tx, p, nil); err != nil {
+	rec := l.o.Tap.Begin()
+	if err := l.step(ctx, tx, p, nil, rec); err != nil {
 		tx.Discard()
 		return err
 	}
 	last := p.entries[len(p.entries)-1].Offset
 	tx.SetCursor(l.cursor, journal.Cursor{Offset: last + 1, Extra: extra})
-	return tx.Commit(journal.Durable)
+	if err := tx.Commit(journal.Durable); err != nil {
+		return err
+	}
+	rec.Publish() // I2: what is shown has happened
+	return nil
 }
 
 // step adds to tx everything that follows from p. again, if not nil, is the dead
 // letter whose request p is: of a refused part only that part counts, because
 // its neighbours have been accounted for.
-func (l *Lane) step(ctx context.Context, tx *journal.Tx, p *parsed, again *journal.DeadLetter) error {
+func (l *Lane) step(ctx context.Context, tx *journal.Tx, p *parsed, again *journal.DeadLetter, rec *tap.Recorder) error {
 	origins := make([]*origin, len(p.entries))
 	for i, e := range p.entries {
 		o, err := decodeOrigin(l.o.Source, l.o.Provider, e)
@@ -263,7 +273,7 @@ func (l *Lane) step(ctx context.Context, tx *journal.Tx, p *parsed, again *journ
 		origins[i] = o
 	}
 	w := &l.writer
-	w.begin(tx)
+	w.begin(tx, rec)
 	account := make([]int, len(p.entries)) // events and verdicts by request
 	b := stage.Batch{Items: make([]stage.Item, 0, len(p.events)), Tx: tx, Now: l.o.Now()}
 	b.Env.Now = b.Now
@@ -281,10 +291,8 @@ func (l *Lane) step(ctx context.Context, tx *journal.Tx, p *parsed, again *journ
 		e.ClearDelivery()
 		b.Items = append(b.Items, stage.Item{Event: e, Identities: ids, Order: xxhash.Sum64String(orderKey(e))})
 	}
-	for _, s := range l.o.Stages {
-		if err := s.Apply(ctx, &b); err != nil {
-			return err
-		}
+	if err := l.apply(ctx, &b, rec); err != nil {
+		return err
 	}
 	for i := range b.Items {
 		w.item(&b.Items[i])

@@ -68,7 +68,8 @@ func (l *Lane) again(ctx context.Context, id uint64) error {
 	lane.o.Open = func() bool { return true }
 	lane.writer.o = &lane.o
 	tx := l.o.Journal.Begin()
-	if err := lane.step(ctx, tx, p, d); err != nil {
+	rec := l.o.Tap.Begin()
+	if err := lane.step(ctx, tx, p, d, rec); err != nil {
 		tx.Discard()
 		return err
 	}
@@ -77,7 +78,11 @@ func (l *Lane) again(ctx context.Context, id uint64) error {
 	tx.UpdateDeadLetter(d)
 	tx.Count(l.row(journal.DeadLettered), -1)
 	tx.Count(l.row(journal.Replayed), 1)
-	return tx.Commit(journal.Durable)
+	if err := tx.Commit(journal.Durable); err != nil {
+		return err
+	}
+	rec.Publish()
+	return nil
 }
 
 func (l *Lane) row(o journal.Outcome) journal.Row {

@@ -7,6 +7,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
 	"github.com/patchbay-io/patchbay/core/staged"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/patchbay-io/patchbay/sdk"
 )
 
@@ -21,13 +22,18 @@ type writer struct {
 	entries []span
 	summary staged.Builder
 	err     error
+
+	staged, ended *tap.Spot // where people may watch
 }
 
 // span is an entry whose bytes lie in buf, which may still move.
 type span struct{ meta, body, end int }
 
-func (w *writer) begin(tx *journal.Tx) {
+func (w *writer) begin(tx *journal.Tx, rec *tap.Recorder) {
 	*w = writer{o: w.o, tx: tx, buf: w.buf[:0], scratch: w.scratch, entries: w.entries[:0], summary: w.summary}
+	if rec != nil {
+		w.staged, w.ended = rec.At(w.o.place(placeStaged), false), rec.At(w.o.place(placeEnded), false)
+	}
 	w.summary.Reset(w.o.Source)
 }
 
@@ -72,6 +78,7 @@ func (w *writer) item(it *stage.Item) {
 }
 
 func (w *writer) entry(meta *staged.Meta, e *sdk.Event) {
+	w.show(meta, e)
 	if len(w.entries) >= journal.MaxChunkEntries || len(w.buf) > journal.MaxChunkBytes {
 		w.flush()
 	}
