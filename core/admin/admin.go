@@ -17,6 +17,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/lookup"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
@@ -28,6 +29,8 @@ type Core interface {
 	// Ready reports whether every source can receive, and otherwise why not.
 	Ready() (bool, []string)
 	Status() Status
+	// Tap is where events can be watched as they pass.
+	Tap() *tap.Hub
 	// RetryDeadLetter has a dead letter tried again and returns once the
 	// outcome is durable.
 	RetryDeadLetter(ctx context.Context, id uint64) error
@@ -98,6 +101,8 @@ type Server struct {
 	token   [sha256.Size]byte
 	now     func() time.Time
 	handler http.Handler
+	ending  chan struct{} // closed when Run ends: what would not end by itself ends then
+	end     sync.Once
 
 	mu   sync.Mutex
 	busy map[uint64]bool // dead letters that somebody is changing
@@ -108,7 +113,7 @@ func New(core Core, reg prometheus.Gatherer, log zerolog.Logger, token string) *
 	if token == "" {
 		panic("admin: an empty token would let everybody in")
 	}
-	s := &Server{core: core, log: log, token: sha256.Sum256([]byte(token)), now: time.Now, busy: map[uint64]bool{}}
+	s := &Server{core: core, log: log, token: sha256.Sum256([]byte(token)), now: time.Now, busy: map[uint64]bool{}, ending: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -133,6 +138,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener, grace time.Duration) e
 	select {
 	case err = <-done:
 	case <-ctx.Done():
+		s.end.Do(func() { close(s.ending) })
 		graceCtx, cancel := context.WithTimeout(context.Background(), grace)
 		if err = srv.Shutdown(graceCtx); err != nil {
 			stop() // ends what is still being answered

@@ -17,6 +17,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/staged"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -33,7 +34,10 @@ type fakeCore struct {
 	mu      sync.Mutex
 	reasons []string
 	retry   func(ctx context.Context, id uint64) error
+	tap     tap.Hub
 }
+
+func (c *fakeCore) Tap() *tap.Hub { return &c.tap }
 
 func (c *fakeCore) Journal() *journal.Journal { return c.j }
 

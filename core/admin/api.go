@@ -51,6 +51,7 @@ func (s *Server) routes(mux *http.ServeMux) {
 	if c, ok := s.core.(Changer); ok {
 		s.changes(handle, c)
 	}
+	mux.HandleFunc("GET /api/v1/tap", s.trusted(s.tap))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, "not_found", "there is nothing here")
 	})
@@ -70,6 +71,8 @@ func (s *Server) failure(w http.ResponseWriter, r *http.Request, err error) {
 		fail(w, http.StatusBadRequest, "invalid", err.Error())
 	case errors.Is(err, inspect.ErrNotFound):
 		fail(w, http.StatusNotFound, "not_found", err.Error())
+	case errors.Is(err, errTaps):
+		fail(w, http.StatusServiceUnavailable, "busy", err.Error())
 	case errors.Is(err, inspect.ErrSettled), errors.Is(err, errBusy):
 		fail(w, http.StatusConflict, "conflict", err.Error())
 	case errors.Is(err, dispatch.ErrStillRejected), errors.Is(err, pipeline.ErrStillRejected):

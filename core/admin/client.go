@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,20 +85,61 @@ func (c *Client) PostWith(ctx context.Context, path string, q url.Values, out an
 	return c.do(ctx, http.MethodPost, "/api/v1/"+path, q, out, true)
 }
 
+// Stream asks for path under /api/v1/ and calls each with every line of the
+// answer, until the core ends it, ctx does, or each returns an error, which is
+// returned. A refusal is an *Error.
+func (c *Client) Stream(ctx context.Context, path string, q url.Values, each func(line []byte) error) error {
+	resp, err := c.send(ctx, http.MethodGet, "/api/v1/"+path, q, true)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return c.read(resp, nil)
+	}
+	in := bufio.NewScanner(resp.Body)
+	in.Buffer(make([]byte, 0, 64<<10), maxLine)
+	for in.Scan() {
+		if err := each(in.Bytes()); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(ctx.Err(), in.Err()); err != nil {
+		return fmt.Errorf("admin: read answer: %w", err)
+	}
+	return nil
+}
+
+// maxLine bounds a line of a streamed answer.
+const maxLine = 8 << 20
+
 func (c *Client) do(ctx context.Context, method, path string, q url.Values, out any, token bool) error {
+	resp, err := c.send(ctx, method, path, q, token)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return c.read(resp, out)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, q url.Values, token bool) (*http.Response, error) {
 	u := url.URL{Scheme: "http", Host: c.file.Addr, Path: path, RawQuery: q.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
-		return fmt.Errorf("admin: %w", err)
+		return nil, fmt.Errorf("admin: %w", err)
 	}
 	if token {
 		req.Header.Set("Authorization", "Bearer "+c.file.Token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoCore, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoCore, err)
 	}
-	defer resp.Body.Close()
+	return resp, nil
+}
+
+// read reads the envelope of an answer.
+func (c *Client) read(resp *http.Response, out any) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("admin: read answer: %w", err)

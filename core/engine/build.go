@@ -163,8 +163,8 @@ func (e *Engine) newLane(p *pipe, c *config.Source, s *source) *lane {
 	return &lane{Lane: pipeline.New(pipeline.Options{
 		Pipeline: p.cfg.Name, Source: c.Address, Provider: c.Type, Open: s.open, Journal: e.journal,
 		Raw: s.raw, Staged: p.log, Plugin: s.proc, Stages: stages, Targets: p.targets, Sinks: p.names,
-		Busy: e.receiver.Busy,
-		Log:  e.log.With().Str("pipeline", p.cfg.Name).Str("source", c.Address).Logger(),
+		Busy: e.receiver.Busy, Tap: &e.tap, Names: pipeline.StageNames(p.cfg),
+		Log: e.log.With().Str("pipeline", p.cfg.Name).Str("source", c.Address).Logger(),
 	})}
 }
 
@@ -173,7 +173,7 @@ func (e *Engine) newDispatcher(p *config.Pipeline, log *journal.Log, c *config.S
 	o := dispatch.Options{
 		Pipeline: p.Name, SinkName: c.Address, Number: n, Journal: e.journal, Staged: log,
 		Sink: s, Idempotency: sdk.Idempotency(t.GetIdempotency()),
-		MaxEvents: int(t.GetMaxEvents()), MaxBytes: int(t.GetMaxBytes()), MaxWait: c.Batch.MaxWait, Busy: e.receiver.Busy,
+		MaxEvents: int(t.GetMaxEvents()), MaxBytes: int(t.GetMaxBytes()), MaxWait: c.Batch.MaxWait, Busy: e.receiver.Busy, Tap: &e.tap,
 		Log: e.log.With().Str("pipeline", p.Name).Str("sink", c.Address).Logger(),
 	}
 	if c.Batch.MaxEvents > 0 && (o.MaxEvents == 0 || c.Batch.MaxEvents < o.MaxEvents) {

@@ -23,6 +23,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/core/receiver"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/rs/zerolog"
@@ -58,6 +59,7 @@ type Engine struct {
 	// certificate is nil without TLS.
 	certificate *certificate.Keeper
 	registry    *prometheus.Registry
+	tap         tap.Hub
 	started     time.Time
 	socketDir   string
 	ctx         context.Context // ends when the engine begins to stop

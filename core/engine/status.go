@@ -9,11 +9,15 @@ import (
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/plan"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Journal implements admin.Core.
 func (e *Engine) Journal() *journal.Journal { return e.journal }
+
+// Tap implements admin.Core.
+func (e *Engine) Tap() *tap.Hub { return &e.tap }
 
 // Ready implements admin.Core: it reports whether every source can receive and
 // the journal can store, or what is in the way.

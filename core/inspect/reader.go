@@ -133,10 +133,22 @@ func (c *chunk) decode(i int) (*sdk.Event, *staged.Meta, error) {
 
 // event tells of an entry, without its deliveries.
 func (r *reader) event(c *chunk, i int, e *sdk.Event, m *staged.Meta) Event {
-	o := r.o
 	out := Event{
-		Pipeline: c.pipeline, Offset: c.entries[i].Offset, StagedAt: c.at, Request: ref(e.Source, e.RawOffset),
-		RawIndex: e.RawIndex, Outcome: journal.Staged.String(), EventID: e.ID.String(), MessageID: o.text(e.MessageID),
+		Pipeline: c.pipeline, Offset: c.entries[i].Offset, StagedAt: c.at, Outcome: journal.Staged.String(), Facts: Describe(e, r.o),
+	}
+	if n := m.Note; n != nil {
+		out.Outcome, out.By, out.Detail = n.Outcome.String(), n.By, r.o.text(n.Detail)
+		if n.By == byParse {
+			out.EventID, out.Time = "", time.Time{} // it stands for the whole request
+		}
+	}
+	return out
+}
+
+// Describe tells what an event is, as people see it.
+func Describe(e *sdk.Event, o Options) Facts {
+	out := Facts{
+		Request: ref(e.Source, e.RawOffset), RawIndex: e.RawIndex, EventID: e.ID.String(), MessageID: o.text(e.MessageID),
 		ConversationID: o.text(e.ConversationID), CustomerID: o.text(e.CustomerID), CampaignID: e.CampaignID, Account: e.Account, Provider: e.Provider,
 		Channel: e.Channel.String(), Direction: e.Direction.String(), EventType: e.Type.String(),
 		DeliveryStatus: e.DeliveryStatus.String(), ProviderStatus: o.text(e.ProviderStatus), StatusCode: o.text(e.StatusCode),
@@ -148,12 +160,6 @@ func (r *reader) event(c *chunk, i int, e *sdk.Event, m *staged.Meta) Event {
 			out.Attributes = make(map[string]string, len(e.Attributes))
 		}
 		out.Attributes[a.Name] = o.attribute(a)
-	}
-	if n := m.Note; n != nil {
-		out.Outcome, out.By, out.Detail = n.Outcome.String(), n.By, o.text(n.Detail)
-		if n.By == byParse {
-			out.EventID, out.Time = "", time.Time{} // it stands for the whole request
-		}
 	}
 	return out
 }

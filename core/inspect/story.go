@@ -63,14 +63,23 @@ type Event struct {
 	Pipeline string    `json:"pipeline"`
 	Offset   uint64    `json:"staged_offset"`
 	StagedAt time.Time `json:"staged_at"`
-	Request  string    `json:"request"`
-	RawIndex int       `json:"raw_index"`
 	// Outcome is a word of the ledger: staged, duplicate, filtered, ignored or
 	// dead_lettered. By names the stage and Detail says more.
 	Outcome string `json:"outcome"`
 	By      string `json:"by,omitempty"`
 	Detail  string `json:"detail,omitempty"`
 
+	Facts
+
+	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"`
+	// Deliveries tell of each sink that the event is meant for.
+	Deliveries []Delivery `json:"deliveries,omitempty"`
+}
+
+// Facts are what an event is, whatever becomes of it.
+type Facts struct {
+	Request        string            `json:"request"`
+	RawIndex       int               `json:"raw_index"`
 	EventID        string            `json:"event_id,omitempty"` // empty for a request without events
 	MessageID      string            `json:"message_id,omitempty"`
 	ConversationID string            `json:"conversation_id,omitempty"`
@@ -91,10 +100,6 @@ type Event struct {
 	Provider       string            `json:"provider,omitempty"`
 	Source         string            `json:"source"`
 	Attributes     map[string]string `json:"attributes,omitempty"`
-
-	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"`
-	// Deliveries tell of each sink that the event is meant for.
-	Deliveries []Delivery `json:"deliveries,omitempty"`
 }
 
 // The states of a Delivery.

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -128,7 +129,7 @@ func join(sep string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), sep)
 }
 
-func (e *Event) facts() string {
+func (e *Facts) facts() string {
 	fact := func(name, value string) string {
 		if value == "" {
 			return ""
@@ -144,7 +145,7 @@ func (e *Event) facts() string {
 		fact("conversation", e.ConversationID))
 }
 
-func (e *Event) attributes() string {
+func (e *Facts) attributes() string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(e.Attributes)) {
 		out = append(out, name+"="+e.Attributes[name])
@@ -201,15 +202,20 @@ func (e *Event) Line() string {
 	for _, d := range e.Deliveries {
 		to = append(to, d.Sink+" "+strings.ReplaceAll(d.State, "_", "-"))
 	}
-	id := e.MessageID
-	if id == "" {
-		id = e.EventID
-	}
-	if id == "" {
-		id = e.Request
-	}
+	id := e.handle()
 	return clean(strings.TrimRight(fmt.Sprintf("%s  %-25s %-20s %-36s %-20s %s", e.ReceivedAt.UTC().Format("2006-01-02 "+clock),
 		what, e.Source, id, e.Recipient, strings.Join(to, ", ")), " "))
+}
+
+// handle is the best id to ask for the event by.
+func (e *Facts) handle() string {
+	return cmp.Or(e.MessageID, e.EventID, e.Request)
+}
+
+// Passing renders an event that passes a place, as one line.
+func (e *Facts) Passing(at time.Time, place, more string) string {
+	return clean(strings.TrimRight(fmt.Sprintf("%s  %-36s %-16s %s  %s  %s  %s", at.UTC().Format(clock), place, join("/", e.Channel, e.EventType),
+		e.Source, e.handle(), e.Recipient, more), " "))
 }
 
 // Line renders a dead letter as one line of a list.

@@ -26,11 +26,10 @@ const startTimeout = 20 * time.Second
 // plugins are the processes of a run, one for each way in which a source is
 // configured.
 type plugins struct {
-	find      Plugins
-	dir       string // of the configuration
-	socketDir string
-	log       zerolog.Logger
-	mask      func(string) string
+	find Plugins
+	dir  string // of the configuration
+	log  zerolog.Logger
+	mask func(string) string
 
 	ctx context.Context // ends the processes; the run owns it
 	wg  sync.WaitGroup
@@ -95,7 +94,7 @@ func (ps *plugins) start(s *config.Source, configJSON []byte) (*plugin, error) {
 	p := &plugin{ended: make(chan struct{})}
 	req := &wire.ConfigureRequest{Type: s.Type, Name: s.Name, ConfigJson: configJSON}
 	p.proc = pluginhost.New(pluginhost.Spec{
-		Address: s.Address, Path: path, WorkDir: ps.dir, SocketDir: ps.socketDir, Log: ps.log, Mask: ps.mask, StartTimeout: startTimeout,
+		Address: s.Address, Path: path, WorkDir: ps.dir, Log: ps.log, Mask: ps.mask, StartTimeout: startTimeout,
 		StopGrace: time.Second, Configure: func(ctx context.Context, c *sdk.Client) error { return p.configure(ctx, c, req) },
 	})
 	ps.started[key] = p

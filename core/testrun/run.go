@@ -107,7 +107,6 @@ func Run(ctx context.Context, cfg *config.Config, find Plugins, o Options) (rep 
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	// A short path: plugins' sockets lie in it.
 	dir, err := os.MkdirTemp("", "patchbay-test-")
 	if err != nil {
 		return nil, fmt.Errorf("testrun: %w", err)
@@ -116,7 +115,7 @@ func Run(ctx context.Context, cfg *config.Config, find Plugins, o Options) (rep 
 	ctx, cancel := context.WithCancel(ctx)
 	r := &runner{
 		cfg: cfg, o: o, dir: dir, tables: &tables{log: o.Log, open: map[*config.Lookup]lookup.Table{}}, cover: newCoverage(),
-		plugins: &plugins{find: find, dir: cfg.Dir, socketDir: dir, log: o.Log, mask: cfg.Mask, ctx: ctx, started: map[string]*plugin{}},
+		plugins: &plugins{find: find, dir: cfg.Dir, log: o.Log, mask: cfg.Mask, ctx: ctx, started: map[string]*plugin{}},
 	}
 	defer r.plugins.wg.Wait()
 	defer cancel()

@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 		a.runCommand(), a.validateCommand(), a.triggerCommand(), a.explainCommand(), a.eventsCommand(), a.dlqCommand(),
 		a.statusCommand(), a.accountCommand(), a.journalCommand(), a.pluginCommand(), a.versionCommand(),
 		a.fmtCommand(), a.completionCommand(),
-		a.testCommand(),
+		a.testCommand(), a.tapCommand(),
 		a.initCommand(), a.graphCommand(), a.docsCommand(), a.consoleCommand(), a.doctorCommand(),
 		a.planCommand(), a.applyCommand(), a.reloadCommand(),
 	)

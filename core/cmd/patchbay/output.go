@@ -85,7 +85,7 @@ func refusedExit(e *admin.Error) int {
 	switch e.Code {
 	case "internal":
 		return exitInternal
-	case "unauthorized", "foreign_host", "timeout", "retry_failed", "not_applied", "under_way":
+	case "unauthorized", "foreign_host", "timeout", "retry_failed", "not_applied", "under_way", "busy":
 		return exitUnreachable
 	}
 	return exitInvalid

@@ -126,7 +126,9 @@ func TestRun(t *testing.T) {
 	if out, _ := second.CombinedOutput(); second.ProcessState.ExitCode() != exitUnreachable {
 		t.Errorf("second core: got exit code %d, want %d\n%s", second.ProcessState.ExitCode(), exitUnreachable, out)
 	}
+	tapped := startTap(ctx, t, dir)
 	say(0, "200 accepted", "trigger", "twilio", "delivered", "-set", "MessageSid=SM1")
+	tapped()
 	say(0, "200 accepted", "trigger", "twilio", "delivered", "-set", "MessageSid=SM1")
 	say(0, "200 accepted", "trigger", "twilio", "delivered", "-set", "MessageSid=refuse1")
 	say(0, "200 accepted", "trigger", "twilio", "delivered", "-set", "MessageSid=")

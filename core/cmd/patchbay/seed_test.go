@@ -17,6 +17,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/pipeline"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
 	"github.com/patchbay-io/patchbay/core/staged"
+	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -142,6 +143,8 @@ func (c *scriptCore) Status() admin.Status {
 		},
 	}
 }
+
+func (c *scriptCore) Tap() *tap.Hub { return new(tap.Hub) }
 
 // RetryDeadLetter refuses what it is asked for the first time and later.
 func (c *scriptCore) RetryDeadLetter(_ context.Context, id uint64) error {
