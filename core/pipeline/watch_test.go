@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // mark sets an attribute, and ends the events with a certain word.
 type mark struct{ name, ends string }
 
-func (m mark) Apply(b *stage.Batch) error {
+func (m mark) Apply(_ context.Context, b *stage.Batch) error {
 	for i := range b.Items {
 		it := &b.Items[i]
 		if it.Outcome != 0 {
@@ -102,7 +103,7 @@ func TestTapShowsWhatIsCommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.close()
-	if err := b.lane.commit(p); err == nil {
+	if err := b.lane.commit(t.Context(), p); err == nil {
 		t.Error("commit: got no error of a closed journal")
 	}
 	if got := story(tp); got != "" {
@@ -173,7 +174,7 @@ func BenchmarkStep(b *testing.B) {
 					b.Fatal(err)
 				}
 				tx := bed.j.Begin()
-				if err := bed.lane.step(tx, p, nil, bed.lane.o.Tap.Begin()); err != nil {
+				if err := bed.lane.step(b.Context(), tx, p, nil, bed.lane.o.Tap.Begin()); err != nil {
 					b.Fatal(err)
 				}
 				tx.Discard()

@@ -146,8 +146,8 @@ func (p *plugin) verify(ctx context.Context, framed []byte) (bool, error) {
 	return ok[0], nil
 }
 
-// stranger stands where a secret is needed and none is set. Nothing is ever
-// authenticated with it.
+// stranger stands where a secret is needed and none is set, and is the key of
+// all tests' tokens. Nothing is ever authenticated with it.
 const stranger = "0123456789abcdef0123456789abcdef"
 
 // configure is the source's configuration with the test's secrets put in. What

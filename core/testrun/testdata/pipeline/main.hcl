@@ -52,3 +52,14 @@ pipeline "untested" {
   from = [source.acme.other]
   to   = [sink.nowhere.facts]
 }
+
+pipeline "private" {
+  from = [source.acme.brand]
+
+  redact {
+    tokenize = ["recipient"]
+    key      = secret("env:NOT_SET_ANYWHERE")
+  }
+
+  to = [sink.nowhere.facts]
+}
