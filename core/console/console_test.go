@@ -165,11 +165,13 @@ func TestParseEvent(t *testing.T) {
 
 func TestFromJournal(t *testing.T) {
 	t.Parallel()
-	e, err := FromJournal(&inspect.Event{MessageID: "SM1", Channel: "sms", Recipient: phone, Provider: "twilio", Attributes: map[string]string{"a": "b"}})
+	e, err := FromJournal(&inspect.Event{Facts: inspect.Facts{
+		MessageID: "SM1", Channel: "sms", Recipient: phone, Provider: "twilio", Attributes: map[string]string{"a": "b"},
+	}})
 	if err != nil || e.MessageID != "SM1" || e.Channel != sdk.SMS || e.Recipient != phone || e.Provider != "twilio" || e.Attr("a") != "b" {
 		t.Errorf("got %+v, %v", e, err)
 	}
-	if _, err := FromJournal(&inspect.Event{Channel: "fax"}); err == nil {
+	if _, err := FromJournal(&inspect.Event{Facts: inspect.Facts{Channel: "fax"}}); err == nil {
 		t.Error("got no error for a channel that is none")
 	}
 }

@@ -47,8 +47,8 @@ and may be written as patterns: * stands for any characters, and a pattern
 without a colon for either side of it. Without a place staged and ended are
 shown. --in shows events on their way into a stage, --out as they leave it.
 
-What is shown has happened and is durable. Watching never delays events: what
-passes faster than a person can follow is counted, not shown. Personal data is
+What is shown has happened. Watching never delays events: what passes faster
+than a person can follow is counted, not shown. Personal data is
 masked. With --json there is a line of JSON for each event, and a last one with
 the counts.`,
 		Example: `  patchbay tap
