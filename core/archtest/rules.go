@@ -31,7 +31,7 @@ func directions() []direction {
 		{"core/diag", nil, "a diagnostic is text with a place"},
 		{"core/format", []string{"core/config", "core/diag"}, "a file is formatted without knowing what it is for"},
 		{"core/graph", []string{"core/config"}, "a graph is drawn of a configuration alone"},
-		{"core/reference", []string{"core/expr", "configs", "sdk"}, "the reference describes the language and uses none of it"},
+		{"core/reference", []string{"core/config", "core/expr", "configs", "sdk"}, "the reference describes the language and uses none of it"},
 		{"core/console", []string{"core/config", "core/diag", "core/expr", "core/inspect", "sdk"}, "a console evaluates expressions and reads no journal"},
 		{"core/doctor", []string{"core/config", "core/journal"}, "a doctor looks at the machine and starts nothing"},
 		{"core/lint", []string{"core/config", "core/diag", "core/expr", "configs", "sdk"}, "lint is pure: it looks at a configuration"},

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/patchbay-io/patchbay/configs"
+	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/expr"
 )
 
@@ -71,6 +72,26 @@ func EventTypes() ([]Word, error) {
 		out = append(out, Word{row[0], row[1]})
 	}
 	return out, nil
+}
+
+// Function is a function of arguments that are evaluated once, at load.
+type Function struct {
+	Name      string `json:"name"`
+	Group     string `json:"group"`
+	Signature string `json:"signature"`
+	Doc       string `json:"doc"`
+	Example   string `json:"example"`
+	Result    string `json:"result"`
+}
+
+// LoadFunctions lists the functions of arguments that are evaluated once, at
+// load, by group and name.
+func LoadFunctions() []Function {
+	var out []Function
+	for _, f := range config.Functions() {
+		out = append(out, Function{f.Name, f.Group, f.Signature, f.Doc, f.Example, f.Result})
+	}
+	return out
 }
 
 // Functions lists the functions of event expressions.

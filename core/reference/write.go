@@ -98,10 +98,31 @@ func WritePage(w io.Writer) error {
 	for _, f := range Functions() {
 		fmt.Fprintf(&b, "| `%s` | `%s` |\n", f.Word, cell(f.Doc))
 	}
+	loadFunctions(&b)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("reference: write: %w", err)
 	}
 	return nil
+}
+
+// loadFunctions writes a table for each group.
+func loadFunctions(b *strings.Builder) {
+	b.WriteString("\n## Functions of other arguments\n\nThey are evaluated once, when the configuration is loaded.\n")
+	group := ""
+	for _, f := range LoadFunctions() {
+		if f.Group != group {
+			group = f.Group
+			fmt.Fprintf(b, "\n### %s%s\n\n| Function | | Example |\n|---|---|---|\n", strings.ToUpper(group[:1]), group[1:])
+		}
+		example := ""
+		if f.Example != "" {
+			example = "`" + cell(f.Example) + "`"
+		}
+		if f.Result != "" {
+			example += " is `" + cell(f.Result) + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", cell(f.Signature), cell(f.Doc), example)
+	}
 }
 
 func page(b *strings.Builder, level string, block Block) {

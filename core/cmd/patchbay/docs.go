@@ -76,13 +76,7 @@ func (a *app) docsOf(topic string) (done bool, err error) {
 	case reference.TopicEvent:
 		return true, a.docsEvent()
 	case reference.TopicFunctions:
-		all := reference.Functions()
-		return true, a.answer(all, nil, func() error {
-			for _, f := range all {
-				fmt.Fprintln(a.stdout, f.Doc)
-			}
-			return nil
-		})
+		return true, a.docsFunctions()
 	}
 	return false, nil
 }
@@ -104,6 +98,28 @@ func (a *app) docsEvent() error {
 		fmt.Fprintln(a.stdout, "\nEvent types")
 		for _, t := range out.EventTypes {
 			a.entry(t.Word, "", t.Doc)
+		}
+		return nil
+	})
+}
+
+func (a *app) docsFunctions() error {
+	out := struct {
+		Event []reference.Word     `json:"event"`
+		Load  []reference.Function `json:"load"`
+	}{reference.Functions(), reference.LoadFunctions()}
+	return a.answer(out, nil, func() error {
+		fmt.Fprintln(a.stdout, "In event expressions")
+		for _, f := range out.Event {
+			fmt.Fprintf(a.stdout, "  %s\n", f.Doc)
+		}
+		fmt.Fprintln(a.stdout, "\nIn other arguments, evaluated once, when the configuration is loaded")
+		for _, f := range out.Load {
+			doc := f.Doc
+			if f.Example != "" && f.Result != "" {
+				doc += fmt.Sprintf(" %s is %s.", f.Example, f.Result)
+			}
+			a.entry(f.Signature, "", doc)
 		}
 		return nil
 	})
