@@ -15,6 +15,10 @@
 // Buckets go by the time of receipt, never by the provider's time (F23). A clock
 // that jumps forward makes the stage forget one bucket, not all: buckets are
 // dropped one at a time and not more often than once in half their width (F24).
+//
+// A bucket's number says when it began only together with its width. So that a
+// window can be changed, the width is kept with the marks, and so is the end of
+// each bucket that another width made (layout.go).
 package dedup
 
 import (
@@ -45,6 +49,7 @@ type Stage struct {
 	filters  map[uint32]*filter
 	dropped  time.Time
 	everDrop bool
+	layout   layout
 }
 
 // maxFilters bounds the buckets that have a filter: three lie within the window,
@@ -62,8 +67,12 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 	if err != nil {
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
+	l, err := readLayout(j, ns, window/2, bs)
+	if err != nil {
+		return nil, fmt.Errorf("dedup: %w", err)
+	}
 	s := &Stage{
-		j: j, ns: ns, now: now, window: window, width: window / 2, found: slices.Clone(bs), buckets: bs, filters: map[uint32]*filter{},
+		j: j, ns: ns, now: now, window: window, width: window / 2, found: slices.Clone(bs), buckets: bs, filters: map[uint32]*filter{}, layout: l,
 	}
 	for _, b := range bs[max(0, len(bs)-maxFilters):] {
 		s.filters[b] = newFilter(false)
@@ -268,20 +277,22 @@ func (s *Stage) live() []uint32 {
 	return slices.Clone(s.buckets)
 }
 
-// expire drops the oldest bucket if all of it lies outside the window.
+// expire drops the bucket that ended first if all of it lies outside the window.
 func (s *Stage) expire(b *stage.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.keepLayout(b.Tx)
 	if len(s.buckets) < 2 || (s.everDrop && s.now().Sub(s.dropped) < s.width/2) {
 		return nil
 	}
-	end := time.Unix(0, (int64(s.buckets[0])+1)*int64(s.width))
-	if b.Now.Sub(end) <= s.window {
+	first := slices.MinFunc(s.buckets, func(x, y uint32) int { return s.layout.end(x).Compare(s.layout.end(y)) })
+	if b.Now.Sub(s.layout.end(first)) <= s.window {
 		return nil
 	}
-	b.Tx.DropBucket(s.ns, s.buckets[0])
-	delete(s.filters, s.buckets[0])
-	s.buckets = s.buckets[1:]
+	b.Tx.DropBucket(s.ns, first)
+	delete(s.filters, first)
+	delete(s.layout.Ends, first)
+	s.buckets = slices.DeleteFunc(s.buckets, func(n uint32) bool { return n == first })
 	s.dropped, s.everDrop = s.now(), true
 	return nil
 }
