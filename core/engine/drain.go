@@ -50,7 +50,7 @@ func (c *change) drainLanes(ctx context.Context) error {
 	}
 	var wait []func() bool
 	for name, p := range c.old.pipes {
-		for address := range p.lanes {
+		for address, l := range p.lanes {
 			if c.reads(name, address) {
 				continue
 			}
@@ -63,7 +63,7 @@ func (c *change) drainLanes(ctx context.Context) error {
 				continue
 			}
 			wait = append(wait, func() bool {
-				return c.journal.Cursor(cursor).Offset >= end || s.proc.Status().State != pluginhost.Running
+				return c.journal.Cursor(cursor).Offset >= end || l.Held() || s.proc.Status().State != pluginhost.Running
 			})
 		}
 	}

@@ -37,7 +37,11 @@ func (numbers) Configure(_ context.Context, c *numbersConfig) (sdk.Auth, error) 
 	return sdk.Token{Location: "{header.X-Token}", Values: []string{c.Token}}, nil
 }
 
+// Parse fails on everything while there is a file "stuck".
 func (numbers) Parse(_ context.Context, in []sdk.Delivery, out *sdk.Batch) error {
+	if _, err := os.Stat("stuck"); err == nil {
+		return errors.New("stuck")
+	}
 	for i := range in {
 		e := out.Add(i)
 		e.MessageID = string(in[i].Body)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -276,6 +278,59 @@ pipeline "second" {
 	if first, err := raw.First(); err != nil || first != 25 {
 		t.Errorf("first request kept: got %d, %v, want 25: a pipeline that left holds nothing", first, err)
 	}
+}
+
+// Requests that a removed source's plugin could not take stay until the source
+// is back, or become dead letters that can be retried once it is (I3).
+func TestRemovedSource(t *testing.T) {
+	ctx := testContext(t)
+	two := one + "source \"numbers\" \"b\" { token = \"t2\" }\n"
+	two = strings.Replace(two, "[source.numbers.a]", "[source.numbers.a, source.numbers.b]", 1)
+	r := startRig(ctx, t, two)
+	r.accept(ctx, t, "numbers.b", "t2", 0, 2)
+	r.has(ctx, t, "x.txt", 2)
+	stuck := filepath.Join(r.dir, "stuck")
+	if err := os.WriteFile(stuck, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.accept(ctx, t, "numbers.b", "t2", 2, 7)
+	r.until(ctx, t, "a held lane", func() bool { return r.graph.Load().pipes["main"].lanes["numbers.b"].Held() })
+	out := r.change(ctx, t, one)
+	want := plan.Queue{Reader: "pipeline.main", From: "source.numbers.b", Waiting: 5}
+	if len(out.Queues) != 1 || out.Queues[0] != want {
+		t.Fatalf("queues: got %+v, want %+v", out.Queues, want)
+	}
+	if err := r.trim(time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Status().Config.Queues; len(got) != 1 || got[0] != want {
+		t.Errorf("after trimming: got %+v, want %+v", got, want)
+	}
+	out = r.change(ctx, t, one, "pipeline.main")
+	if len(out.Queues) != 0 || len(out.Notes) != 1 {
+		t.Errorf("given up: got %+v, want no queue and a note", out)
+	}
+	r.balanced(t)
+	if err := os.Remove(stuck); err != nil {
+		t.Fatal(err)
+	}
+	r.change(ctx, t, two)
+	var ids []uint64
+	if err := r.journal.DeadLetters(0, func(d *journal.DeadLetter) bool {
+		if d.Code == codeGivenUp {
+			ids = append(ids, d.ID)
+		}
+		return true
+	}); err != nil || len(ids) != 5 {
+		t.Fatalf("dead letters: got %d, %v, want 5", len(ids), err)
+	}
+	for _, id := range ids {
+		if err := r.RetryDeadLetter(ctx, id); err != nil {
+			t.Errorf("retry %d: %v", id, err)
+		}
+	}
+	r.has(ctx, t, "x.txt", 7)
+	r.balanced(t)
 }
 
 // A part that cannot be made rolls the whole change back, and says so.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -59,6 +60,7 @@ type Lane struct {
 	parser *parser
 	redo   chan redo
 	writer writer
+	held   atomic.Bool // the plugin parses nothing at the moment
 }
 
 // CursorName is the name of the cursor of a lane.
@@ -129,6 +131,9 @@ func (l *Lane) Backlog() uint64 {
 	return l.o.Raw.Tail() - min(l.o.Raw.Tail(), l.o.Journal.Cursor(l.cursor).Offset)
 }
 
+// Held reports whether the lane gets nowhere because its plugin parses nothing.
+func (l *Lane) Held() bool { return l.held.Load() }
+
 // Address names the lane for people.
 func (l *Lane) Address() string { return l.o.Pipeline + " from " + l.o.Source }
 
@@ -194,11 +199,13 @@ func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 		switch {
 		case err == nil:
 			held = 0
+			l.held.Store(false)
 		case ctx.Err() != nil || errors.Is(err, errStopped):
 			return nil
 		case errors.Is(err, errHeld):
 			// Whatever has come meanwhile may show whether it is the plugin.
 			held++
+			l.held.Store(true)
 			l.o.Log.Warn().Err(err).Int("requests", len(entries)).Int("times", held).Msg("lane is held, will try again")
 			if l.parser.retry(ctx, held) != nil {
 				return nil
