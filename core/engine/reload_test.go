@@ -164,7 +164,7 @@ func TestReloadSink(t *testing.T) {
 	r.accept(ctx, t, "numbers.a", "t1", 3, 7)
 	r.until(ctx, t, "a queue of 4", func() bool {
 		q, err := r.waitingList()
-		return err == nil && len(q) == 1 && q[0].Waiting == 4
+		return err == nil && len(q) == 1 && q[0].Reader == "sink.lines.x" && q[0].Waiting == 4
 	})
 	r.write(t, strings.Replace(one, "x.txt", "z.txt", 1))
 	p, err := r.Plan(ctx)

@@ -86,7 +86,7 @@ func rules() map[string]rule {
 		"Enrich.Lookup": show(Lanes), "Enrich.Key": show(Lanes), "Enrich.Set": in(Lanes),
 		"Assignment.Field": skip, "Assignment.Range": skip, "Assignment.Attribute": skip, "Assignment.Value": {Lanes, itself, shown},
 		"Stage.Set": in(Lanes), "Set.Set": {Lanes, itself, inside},
-		"Stage.Redact": in(Lanes), "Redact.Rules": in(Lanes), "Redact.Key": {Lanes, "", hidden}, "Redact.MissingKey": skip,
+		"Stage.Redact": in(Lanes), "Redact.Rules": {Lanes, itself, inside}, "Redact.Key": {Lanes, "", hidden}, "Redact.MissingKey": skip,
 		// A rule is its name and what happens; the rest says what the name means.
 		"Redaction.Action": {Lanes, itself, shown}, "Redaction.Name": skip, "Redaction.Field": skip,
 		"Redaction.Attribute": skip, "Redaction.Payload": skip, "Redaction.Path": skip, "Redaction.FormField": skip,

@@ -189,6 +189,8 @@ func (c *comparison) changed(old, next *unit) {
 			// The whole stage is new.
 		case before != nil && before.sum == a.sum:
 		case a.order && !sameNames:
+		case before == nil && a.text == unset && !a.mute:
+			// A block that came, with an argument that takes its default.
 		case before == nil:
 			add(Attribute{Path: a.path, Action: Add, New: a.text, Sensitive: a.mute}, a.touch)
 		default:
@@ -196,7 +198,7 @@ func (c *comparison) changed(old, next *unit) {
 		}
 	}
 	for _, a := range old.attrs {
-		if next.attr(a.path) == nil && (a.group == "" || a.mark || next.attr(a.group) != nil) && !a.order {
+		if next.attr(a.path) == nil && (a.text != unset || a.mute) && (a.group == "" || a.mark || next.attr(a.group) != nil) && !a.order {
 			add(Attribute{Path: a.path, Action: Remove, Old: a.text, Sensitive: a.mute}, a.touch)
 		}
 	}

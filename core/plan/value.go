@@ -40,6 +40,8 @@ func (w *walk) render(v reflect.Value, depth int) string {
 		return w.refer("lookup." + x.Address)
 	case *config.Pipeline:
 		return w.refer("pipeline." + x.Name)
+	case config.Path:
+		return pathText(x)
 	case interface{ Text() string }:
 		return x.Text()
 	case fmt.Stringer:
@@ -99,4 +101,24 @@ func duration(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// pathText writes a path as it is written in a configuration.
+func pathText(p config.Path) string {
+	var b strings.Builder
+	for i, s := range p {
+		switch {
+		case s.Any:
+			b.WriteString("[*]")
+		case s.Name == "":
+			fmt.Fprintf(&b, "[%d]", s.Index)
+		case strings.ContainsAny(s.Name, ".[]\""):
+			fmt.Fprintf(&b, "[%q]", s.Name)
+		case i > 0:
+			b.WriteString("." + s.Name)
+		default:
+			b.WriteString(s.Name)
+		}
+	}
+	return fmt.Sprintf("%q", b.String())
 }

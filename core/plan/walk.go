@@ -100,7 +100,7 @@ func (w *walk) inside(path string, r rule, v reflect.Value) {
 			names = append(names, name)
 			w.fields(below+name+".", e)
 		}
-		w.add(attr{path: path, text: strings.Join(names, ", "), touch: r.touch, order: true})
+		w.add(attr{path: path + " order", text: strings.Join(names, ", "), touch: r.touch, order: true})
 	default:
 		// A kind that no type has today: as text, so that a change shows.
 		w.add(attr{path: path, text: w.render(v, 0), touch: r.touch, mute: true})
@@ -155,7 +155,7 @@ func (w *walk) stages(v reflect.Value, touch Touch) {
 		}
 		w.group = ""
 	}
-	w.add(attr{path: "stages", text: strings.Join(names, ", "), touch: touch, order: true})
+	w.add(attr{path: "stages order", text: strings.Join(names, ", "), touch: touch, order: true})
 }
 
 // add keeps an argument. What the mask would change is kept out of sight.
