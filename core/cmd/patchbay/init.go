@@ -104,10 +104,10 @@ func (a *app) writeTemplate(name, dir string) error {
 	if err := vacant(dir, files); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return badPath(err)
-	}
 	for _, file := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755); err != nil {
+			return badPath(err)
+		}
 		text, err := fs.ReadFile(configs.FS, path.Join(templateDir, name, file))
 		if err != nil {
 			return fmt.Errorf("init: %w", err)
@@ -122,7 +122,7 @@ func (a *app) writeTemplate(name, dir string) error {
 		Files    []string `json:"files"`
 		Next     []string `json:"next"`
 	}{name, dir, files, []string{
-		"cp .env.example .env", "$EDITOR .env", "set -a; . ./.env; set +a", "patchbay validate", "patchbay run",
+		"cp .env.example .env", "$EDITOR .env", "set -a; . ./.env; set +a", "patchbay validate", "patchbay test", "patchbay run",
 	}}
 	if dir != "." {
 		out.Next = append([]string{"cd " + dir}, out.Next...)
@@ -142,12 +142,15 @@ func templateFiles(name string) ([]string, error) {
 		if t != name {
 			continue
 		}
-		entries, err := fs.ReadDir(configs.FS, path.Join(templateDir, name))
+		root := path.Join(templateDir, name)
+		err := fs.WalkDir(configs.FS, root, func(file string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				out = append(out, strings.TrimPrefix(file, root+"/"))
+			}
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("init: %w", err)
-		}
-		for _, e := range entries {
-			out = append(out, e.Name())
 		}
 		return out, nil
 	}

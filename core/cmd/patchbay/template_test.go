@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 )
 
 // TestTemplates has the bundled plugins look at each template as init writes it:
-// it is in its canonical form, and nothing is found in it, not even a warning.
+// it is in its canonical form, nothing is found in it, not even a warning, and
+// its tests pass and leave nothing untested.
 func TestTemplates(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -40,11 +42,15 @@ func TestTemplates(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), name)
 			for _, args := range [][]string{
 				{"init", name, dir}, {"fmt", "--check", dir}, {"validate", "--strict", "--plugin-dir", bin, dir},
+				{"test", "--plugin-dir", bin, dir},
 			} {
 				var out, problems bytes.Buffer
 				a := &app{stdout: &out, stderr: &problems, env: lookup, now: time.Now}
 				if code := a.run(t.Context(), args); code != exitOK {
 					t.Fatalf("patchbay %q: got exit code %d\n%s%s", args, code, &out, &problems)
+				}
+				if strings.Contains(out.String(), "not tested") {
+					t.Errorf("patchbay %q:\n%s", args, &out)
 				}
 			}
 		})
