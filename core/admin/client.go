@@ -104,8 +104,11 @@ func (c *Client) Stream(ctx context.Context, path string, q url.Values, each fun
 			return err
 		}
 	}
-	if err := errors.Join(ctx.Err(), in.Err()); err != nil {
-		return fmt.Errorf("admin: read answer: %w", err)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("admin: read answer: %w", ctx.Err())
+	case in.Err() != nil:
+		return fmt.Errorf("%w: its answer broke off: %w", ErrNoCore, in.Err())
 	}
 	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -136,5 +139,28 @@ func TestTapRefused(t *testing.T) {
 	}
 	if w := ask(s, "GET", "/api/v1/tap", nil); w.Code != 401 {
 		t.Errorf("without the token: got %d, want 401", w.Code)
+	}
+}
+
+// A core that is killed leaves its tap's answer unfinished: that is no end.
+func TestTapBreaksOff(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			succeed(w, map[string]string{"status": "alive"})
+			return
+		}
+		fmt.Fprintln(w, `{"counts":{}}`)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	defer srv.Close()
+	c, err := Connect(context.Background(), writeFile(t, File{Addr: srv.Listener.Addr().String(), Token: token}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Stream(context.Background(), "tap", nil, func([]byte) error { return nil })
+	if !errors.Is(err, ErrNoCore) {
+		t.Errorf("got %v, want %v", err, ErrNoCore)
 	}
 }
