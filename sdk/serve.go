@@ -98,10 +98,15 @@ func Serve(name, version string, types ...Type) {
 			os.Exit(0)
 		}()
 	}
+	// A version of the protocol that changes the services gets its own set here.
+	served := map[int]goplugin.PluginSet{}
+	for _, v := range wire.Protocols() {
+		served[v] = goplugin.PluginSet{wire.PluginKey: &grpcPlugin{server: srv}}
+	}
 	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: wire.PluginHandshake,
-		Plugins:         goplugin.PluginSet{wire.PluginKey: &grpcPlugin{server: srv}},
-		Logger:          hclog.NewNullLogger(),
+		HandshakeConfig:  wire.PluginHandshake,
+		VersionedPlugins: served,
+		Logger:           hclog.NewNullLogger(),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(opts, wire.ServerOptions()...)...)
 		},

@@ -25,7 +25,7 @@ func directions() []direction {
 		{"examples", []string{"sdk"}, "an example shows what a third party can do, and has only what it has"},
 		{"examples/demo", []string{"core/lab"}, "the demonstration looks at patchbay from outside"},
 		{"core", []string{"core", "sdk", "configs"}, "core never imports plugins: it starts them"},
-		{"core/config", []string{"core/certificate", "core/diag", "core/expr", "sdk"}, "config is pure: it reads a configuration and puts nothing to work"},
+		{"core/config", []string{"core/certificate", "core/diag", "core/expr", "core/release", "sdk"}, "config is pure: it reads a configuration and puts nothing to work"},
 		{"core/certificate", nil, "a certificate's files are read and kept without knowing who uses them"},
 		{"core/expr", []string{"core/diag", "sdk"}, "expressions know events and nothing of what runs them"},
 		{"core/diag", nil, "a diagnostic is text with a place"},
@@ -51,12 +51,12 @@ type reserved struct {
 }
 
 func reservations() []reserved {
-	hcl := []string{"core/config", "core/expr", "core/diag", "core/engine", "core/inspect", "core/cmd/bench", "core/format", "core/lint"}
+	hcl := []string{"core/config", "core/expr", "core/diag", "core/engine", "core/inspect", "core/cmd/bench", "core/format", "core/lint", "core/lockfile"}
 	return []reserved{
 		{"github.com/cockroachdb/pebble/v2/vfs", []string{"core/journal"}, []string{"core"}, "a journal may be opened in memory by a test, and on nothing else but a disk otherwise"},
 		{"github.com/cockroachdb/pebble", []string{"core/journal"}, nil, "the store's keys and layout are the journal's alone"},
 		{"github.com/hashicorp/hcl", hcl, []string{"core"}, "HCL stays where configurations and conditions are read: " + strings.Join(hcl, ", ")},
-		{"github.com/zclconf/go-cty", []string{"core/config", "core/expr", "core/cmd/bench"}, []string{"core"}, "cty changes strings; no payload, key or event may pass through it"},
+		{"github.com/zclconf/go-cty", []string{"core/config", "core/expr", "core/lockfile", "core/cmd/bench"}, []string{"core"}, "cty changes strings; no payload, key or event may pass through it"},
 		{"github.com/hashicorp/go-plugin", []string{"sdk", "core/pluginhost"}, nil, "how processes talk is known to the two ends alone"},
 		{"github.com/spf13/cobra", []string{"core/cmd"}, nil, "the command line is core/cmd's"},
 		{"github.com/segmentio/kafka-go", []string{"plugins/sink/kafka"}, nil, "a destination's library belongs to its plugin"},

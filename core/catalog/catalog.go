@@ -1,133 +1,155 @@
-// Package catalog knows the plugins of this installation: which programs there
-// are and which types each serves.
-//
-// A plugin is an executable called patchbay-plugin-NAME. Opening a catalog
-// starts each once, side by side, and asks it to describe itself; nothing is
-// configured and nothing runs on. A plugin that cannot be asked is left out and
-// reported: the configuration may not need it.
 package catalog
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/patchbay-io/patchbay/core/config"
+	"github.com/patchbay-io/patchbay/core/diag"
+	"github.com/patchbay-io/patchbay/core/lockfile"
 	"github.com/patchbay-io/patchbay/core/pluginhost"
+	"github.com/patchbay-io/patchbay/core/release"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 	"github.com/rs/zerolog"
 )
 
 // Prefix starts the file name of every plugin.
-const Prefix = "patchbay-plugin-"
+const Prefix = release.Prefix
 
-// EnvDirs names the environment variable with further plugin folders, separated
-// like PATH.
-const EnvDirs = "PATCHBAY_PLUGIN_DIR"
+// Options say where plugins may be and which may be run. The zero value knows no
+// plugins.
+type Options struct {
+	// Dirs are searched in this order, for programs on their own. Those in Mirrors
+	// are searched for releases as well.
+	Dirs    []string
+	Mirrors []string
+	// Bundled is the folder of patchbay itself, searched last.
+	Bundled string
+	// Lock pins programs; nil pins nothing.
+	Lock *lockfile.File
+	// Needs is what the configuration asks for.
+	Needs []*config.Plugin
+	// Overrides are paths of programs by plugin name.
+	Overrides map[string]string
+	// CacheDir remembers what programs serve; empty remembers nothing.
+	CacheDir string
+	Log      zerolog.Logger
+	// Now tells the time. Nil means time.Now.
+	Now func() time.Time
+}
 
-// Plugin is one program.
+// Plugin is what is known under one name.
 type Plugin struct {
-	Path string
+	release.Program // its Path is empty if there is none that may be run
+	SHA256          string
+	Bundled         bool // beside patchbay itself
+	Override        bool
+	Pinned          bool // by the lock file, with this hash
+	// Desc is what it says about itself; nil if it wasn't or couldn't be asked.
 	Desc *wire.DescribeResponse
-	Err  error // why it could not be asked
+	// Fault is why it can't be used.
+	Fault *config.Fault
+
+	pin *pluginhost.Pin
 }
 
-// Catalog is what was found. It does not change; it is safe for concurrent use.
+// Catalog is what was found.
 type Catalog struct {
-	plugins []Plugin
-	types   map[string]entry // "source twilio"
+	plugins []*Plugin
+	types   map[string]entry // by "source.twilio"
+	promise map[string]*Plugin
 }
 
+// entry is a type, or why it can't be used.
 type entry struct {
-	path string
-	info *wire.TypeInfo
+	plugin *Plugin
+	info   *wire.TypeInfo
+	fault  *config.Fault
 }
 
-// DefaultDirs are the folder of the running program and those of EnvDirs.
-func DefaultDirs() []string {
-	var dirs []string
-	for _, d := range filepath.SplitList(os.Getenv(EnvDirs)) {
-		if d != "" {
-			dirs = append(dirs, d)
-		}
+// Open looks for plugins and asks them what they serve.
+func Open(ctx context.Context, o Options) *Catalog {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if exe, err := os.Executable(); err == nil {
-		dirs = append(dirs, filepath.Dir(exe))
-	}
-	return dirs
-}
-
-// describeTimeout bounds how long a plugin may take to say what it serves.
-const describeTimeout = 20 * time.Second
-
-// Open asks the plugins in dirs. Of two plugins with the same file name the one
-// in the earlier folder counts; two that serve the same type are an error.
-func Open(ctx context.Context, dirs []string, log zerolog.Logger) (*Catalog, error) {
-	c := &Catalog{types: map[string]entry{}}
-	seen := map[string]bool{}
-	for _, dir := range dirs {
-		paths, err := filepath.Glob(filepath.Join(dir, Prefix+"*"))
-		if err != nil {
-			return nil, fmt.Errorf("catalog: %w", err)
-		}
-		sort.Strings(paths)
-		for _, p := range paths {
-			st, err := os.Stat(p)
-			if err != nil || st.IsDir() || st.Mode()&0o111 == 0 || seen[filepath.Base(p)] {
-				continue
-			}
-			seen[filepath.Base(p)] = true
-			if abs, err := filepath.Abs(p); err == nil {
-				p = abs
-			}
-			c.plugins = append(c.plugins, Plugin{Path: p})
-		}
-	}
-	c.describe(ctx, log)
-	return c, c.index()
-}
-
-func (c *Catalog) describe(ctx context.Context, log zerolog.Logger) {
-	var wg sync.WaitGroup
-	for i := range c.plugins {
-		p := &c.plugins[i]
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			p.Desc, p.Err = pluginhost.Describe(ctx, pluginhost.Spec{
-				Address: filepath.Base(p.Path), Path: p.Path, Log: log, StartTimeout: describeTimeout,
-			})
-			if p.Err != nil {
-				log.Warn().Err(p.Err).Str("path", p.Path).Msg("plugin could not be asked what it serves")
-			}
-		}()
-	}
-	wg.Wait()
-}
-
-func (c *Catalog) index() error {
+	f := &finder{o: o, cache: &cache{dir: o.CacheDir, now: o.Now}, found: map[string][]candidate{}}
+	f.search()
+	c := &Catalog{types: map[string]entry{}, promise: map[string]*Plugin{}}
+	c.plugins = f.choose(ctx)
 	for _, p := range c.plugins {
-		if p.Err != nil {
+		c.index(p)
+		pinned := o.Lock.Find(p.Name)
+		if p.Fault == nil {
 			continue
 		}
-		for _, t := range p.Desc.Types {
-			kind := kindName(t.Kind)
-			if kind == "" || t.Name == "" {
-				continue
+		if pinned == nil && !slices.ContainsFunc(o.Needs, func(n *config.Plugin) bool { return n.Name == p.Name }) {
+			o.Log.Warn().Str("plugin", p.Name).Str("code", string(p.Fault.Code)).Str("detail", p.Fault.Detail).Msg(p.Fault.Summary)
+		}
+		if pinned != nil {
+			for _, t := range pinned.Types {
+				c.promise[t] = p
 			}
-			key := kind + " " + t.Name
-			if old, ok := c.types[key]; ok {
-				return fmt.Errorf("catalog: %s %q is served by both %s and %s", kind, t.Name, old.path, p.Path)
-			}
-			c.types[key] = entry{p.Path, t}
 		}
 	}
-	return nil
+	return c
+}
+
+// index adds a plugin's types.
+func (c *Catalog) index(p *Plugin) {
+	if p.Fault != nil {
+		return
+	}
+	for _, t := range p.Desc.GetTypes() {
+		kind := kindName(t.GetKind())
+		if kind == "" {
+			continue // of a newer protocol; core has no place for it
+		}
+		key := kind + "." + t.GetName()
+		e := entry{plugin: p, info: t}
+		if err := checkType(kind, t); err != nil {
+			e.fault = &config.Fault{
+				Plugin: p.Name, Code: diag.PluginSchema, Summary: "plugin " + p.Name + " describes its " + kind + " " + quote(t.GetName()) + " wrongly",
+				Detail: upper(err.Error()) + ". Its author has to mend it.",
+			}
+		}
+		old, twice := c.types[key]
+		switch {
+		case !twice || p.rank() > old.plugin.rank():
+			c.types[key] = e
+		case p.rank() == old.plugin.rank():
+			e.fault = ambiguous(kind, t.GetName(), old.plugin, p)
+			c.types[key] = e
+		}
+	}
+}
+
+// rank decides between two plugins that serve the same type.
+func (p *Plugin) rank() int {
+	switch {
+	case p.Override:
+		return 3
+	case p.Pinned:
+		return 2
+	case p.Bundled:
+		return 0
+	}
+	return 1
+}
+
+func ambiguous(kind, name string, a, b *Plugin) *config.Fault {
+	if a == b {
+		return &config.Fault{
+			Plugin: a.Name, Code: diag.PluginSchema, Summary: "plugin " + a.Name + " describes its " + kind + " " + quote(name) + " twice",
+			Detail: "Its author has to mend it.",
+		}
+	}
+	return &config.Fault{
+		Plugin: a.Name, Code: diag.PluginAmbiguous, Summary: "two plugins serve the " + kind + " " + quote(name) + ": " + a.Name + " and " + b.Name,
+		Detail: a.Path + " and " + b.Path + ". Remove one, or pin one with patchbay plugin lock.",
+	}
 }
 
 func kindName(k wire.TypeInfo_Kind) string {
@@ -140,29 +162,95 @@ func kindName(k wire.TypeInfo_Kind) string {
 	return ""
 }
 
-// Plugins lists the programs found, by path.
-func (c *Catalog) Plugins() []Plugin { return slices.Clone(c.plugins) }
+// Plugins lists what was found, by name.
+func (c *Catalog) Plugins() []*Plugin { return slices.Clone(c.plugins) }
+
+// Find returns the plugin of a name, nil if there is none.
+func (c *Catalog) Find(name string) *Plugin {
+	i := slices.IndexFunc(c.plugins, func(p *Plugin) bool { return p.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return c.plugins[i]
+}
 
 // Lookup implements config.Types.
 func (c *Catalog) Lookup(kind, name string) (*wire.TypeInfo, bool) {
-	e, ok := c.types[kind+" "+name]
-	return e.info, ok
+	e, ok := c.types[kind+"."+name]
+	return e.info, ok && e.fault == nil
 }
 
 // Names implements config.Types.
 func (c *Catalog) Names(kind string) []string {
 	var out []string
-	for key := range c.types {
-		if name, ok := strings.CutPrefix(key, kind+" "); ok {
+	for _, key := range slices.Sorted(maps.Keys(c.types)) {
+		if name, ok := strings.CutPrefix(key, kind+"."); ok && c.types[key].fault == nil {
 			out = append(out, name)
 		}
 	}
-	sort.Strings(out)
 	return out
 }
 
-// Path returns the program that serves a type.
-func (c *Catalog) Path(kind, name string) (string, bool) {
-	e, ok := c.types[kind+" "+name]
-	return e.path, ok
+// TypeFault implements config.Faults. A plugin that can't be asked is known to
+// serve what the lock file says, and is suspected of a type of its own name.
+func (c *Catalog) TypeFault(kind, name string) (config.Fault, bool) {
+	if e, ok := c.types[kind+"."+name]; ok && e.fault != nil {
+		return *e.fault, true
+	}
+	if p := c.promise[kind+"."+name]; p != nil {
+		return *p.Fault, true
+	}
+	return c.PluginFault(name)
+}
+
+// PluginFault implements config.Faults.
+func (c *Catalog) PluginFault(name string) (config.Fault, bool) {
+	if p := c.Find(name); p != nil && p.Fault != nil {
+		return *p.Fault, true
+	}
+	return config.Fault{}, false
+}
+
+// Warnings are what must be said whatever the configuration uses.
+func (c *Catalog) Warnings() diag.List {
+	var out diag.List
+	for _, p := range c.plugins {
+		if p.Override {
+			out = append(out, diag.Diagnostic{
+				Severity: diag.Warning, Code: diag.PluginOverride, Summary: "plugin " + p.Name + " is overridden by " + p.Path,
+				Detail: "It is not held against the lock file. This is for development.",
+			})
+		}
+	}
+	return out
+}
+
+// Serving returns the plugin that serves a type.
+func (c *Catalog) Serving(kind, name string) (*Plugin, bool) {
+	e, ok := c.types[kind+"."+name]
+	return e.plugin, ok && e.fault == nil
+}
+
+// Launch says in spec how to start the plugin that serves a type: a pinned one
+// from its pinned bytes. False means that there is none.
+func (c *Catalog) Launch(kind, name string, spec *pluginhost.Spec) bool {
+	p, ok := c.Serving(kind, name)
+	if ok {
+		p.launch(spec)
+	}
+	return ok
+}
+
+func (p *Plugin) launch(spec *pluginhost.Spec) { spec.Path, spec.Pin = p.Path, p.pin }
+
+// Types lists what the plugin serves and core can use: "source.twilio".
+func (p *Plugin) Types() []string {
+	var out []string
+	for _, t := range p.Desc.GetTypes() {
+		if kind := kindName(t.GetKind()); kind != "" && argumentPattern.MatchString(t.GetName()) {
+			out = append(out, kind+"."+t.GetName())
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -153,6 +153,9 @@ func (l *loader) typeInfo(kind wire.TypeInfo_Kind, b *hclsyntax.Block, context s
 	if info, ok := l.opts.Types.Lookup(word, b.Labels[0]); ok {
 		return info
 	}
+	if l.typeFault(word, b, context) {
+		return nil
+	}
 	names := l.opts.Types.Names(word)
 	detail := "No plugin that serves a " + word + " is installed."
 	if len(names) > 0 {

@@ -193,6 +193,8 @@ func TestEveryCodeIsShown(t *testing.T) {
 	elsewhere := []diag.Code{
 		diag.FileUnreadable, diag.FileTooLarge, diag.TooDeep, diag.BadEncoding, diag.Empty, diag.ExposedSecret,
 		diag.ExpressionTooLarge, diag.PluginRejected, diag.LookupNeedsRows,
+		diag.PluginMissing, diag.PluginVersion, diag.PluginBroken, diag.PluginSchema, diag.PluginAmbiguous, diag.PluginProtocol,
+		diag.PluginOverride, diag.PluginExposed, diag.LockInvalid, diag.LockMissing, diag.LockPlatform, diag.PluginTampered,
 	}
 	var all strings.Builder
 	files, _ := filepath.Glob("testdata/wrong/*.golden")

@@ -79,6 +79,7 @@ type run struct {
 	addresses map[string]hcl.Range   // of the blocks so far
 	paths     map[string]hcl.Range   // of the endpoints so far
 	blanks    map[string][]hcl.Range // secrets in clear text, by file
+	faulty    map[string]bool        // plugins whose fault has been reported
 }
 
 func newRun(dir string, opts Options) *run {

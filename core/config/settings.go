@@ -72,6 +72,7 @@ func (l *loader) patchbay(b *body) {
 		dir = defaultDataDir
 	}
 	l.cfg.DataDir = l.absolute(dir)
+	l.plugins(b)
 	b.done()
 }
 

@@ -24,6 +24,9 @@ type Options struct {
 	// Types describes the plugins' arguments. Nil means that they aren't
 	// checked and reach the plugin as written.
 	Types Types
+	// Plugins, if set, is called once with what the configuration asks for, and
+	// returns Types. It's how the caller can look for the right ones.
+	Plugins func([]*Plugin) Types
 	// Env looks up an environment variable, for secret("env:…") and for
 	// PATCHBAY_VAR_name. Nil means an empty environment.
 	Env func(string) (string, bool)
@@ -51,6 +54,7 @@ type Config struct {
 	Dir             string // as given to Load
 	RequiredVersion string // constraint on patchbay's own version, empty for any
 	DataDir         string // absolute; written relative to Dir, default "data"
+	Plugins         []*Plugin
 	Receiver        Receiver
 	Admin           Admin
 	Journal         Journal

@@ -103,6 +103,22 @@ const (
 	UnusedIgnore      Code = "PB2591"
 )
 
+// Codes of installed plugins and the lock file.
+const (
+	PluginMissing   Code = "PB2402"
+	PluginVersion   Code = "PB2403"
+	PluginBroken    Code = "PB2404"
+	PluginSchema    Code = "PB2405"
+	PluginAmbiguous Code = "PB2406"
+	PluginProtocol  Code = "PB2407"
+	PluginOverride  Code = "PB2408"
+	PluginExposed   Code = "PB2409"
+	LockInvalid     Code = "PB2411"
+	LockMissing     Code = "PB2412"
+	LockPlatform    Code = "PB2413"
+	PluginTampered  Code = "PB2414"
+)
+
 // Explain returns the paragraph that says what a code means and how to mend it.
 func Explain(code Code) (string, bool) {
 	text, ok := explanations()[code]
@@ -192,5 +208,18 @@ func explanations() map[Code]string {
 
 		NoAssertion:     "A test that expects nothing can't fail, so it shows nothing. Write expect blocks, and in each of them what must come of the requests: sink, event, when or count, or one of filtered, duplicate, ignored, dead_letter and refused.",
 		LookupNeedsRows: "A test asks nobody outside, neither a database nor a service, so that it has the same result everywhere. The pipeline's lookup needs rows for the test: lookup \"TYPE\" \"NAME\" { rows = { KEY = { COLUMN = \"value\" } } } inside the test.",
+
+		PluginMissing:   "The configuration or its lock file asks for a plugin that isn't installed. Install it with patchbay plugin install, or name the folder it is in with -plugin-dir.",
+		PluginVersion:   "The plugin that is installed, or that the lock file pins, has a version that patchbay { plugins { ... } } doesn't allow, or says it is another than its file name does. Install a version that fits, then run patchbay plugin lock.",
+		PluginBroken:    "The plugin was started and asked what it serves, and gave no answer: it isn't a program for this machine, ended by itself, or took too long. What it wrote to standard error is in the message.",
+		PluginSchema:    "The plugin describes a type in a way that can't be true, for instance two arguments of one name, a default of the wrong type, or blocks nested without end. That type isn't used; the plugin's others are. Its author has to mend it.",
+		PluginAmbiguous: "Two installed plugins serve the type, and nothing says which is meant. Pin one with patchbay plugin lock in a folder where only it is installed, or remove the other.",
+		PluginProtocol:  "Core and plugin speak no common version of the plugin protocol. Core speaks the last two versions: install a newer build of whichever is older.",
+		PluginOverride:  "A plugin is replaced by a program named with -plugin or PATCHBAY_DEV_OVERRIDES. That's for development: the lock file isn't consulted for it and isn't changed.",
+		PluginExposed:   "Anyone on this machine may change the plugin's program or replace it in its folder, and would thereby run as patchbay. Take the permission away: chmod o-w.",
+		LockInvalid:     "The lock file .patchbay.lock.hcl can't be understood, so no plugin can be trusted by it. It is written by patchbay plugin lock and not meant to be edited; take it from version control, or remove it and lock again once you know that the installed plugins are the right ones.",
+		LockMissing:     "There is a lock file and the plugin isn't in it, so it isn't started. Run patchbay plugin lock once you trust the plugin.",
+		LockPlatform:    "The lock file has hashes of the plugin for other platforms and none for this one. Install the plugin's release here, which pins all its platforms, or run patchbay plugin lock on this one.",
+		PluginTampered:  "The program isn't the one that the lock file pins: its SHA-256 differs. Nothing of it was run. If nobody replaced it on purpose, treat the machine as compromised. If somebody did, install the release again, or pin the new program with patchbay plugin lock -replace NAME.",
 	}
 }

@@ -21,13 +21,11 @@ import (
 const sinkNice = 5
 
 func (e *Engine) spec(g *graph, kind, typ, address string) (pluginhost.Spec, error) {
-	path, ok := g.cat.Path(kind, typ)
-	if !ok {
-		return pluginhost.Spec{}, fmt.Errorf("engine: no plugin serves %s type %q", kind, typ)
+	spec := pluginhost.Spec{Address: address, WorkDir: g.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: g.cfg.Mask}
+	if !g.cat.Launch(kind, typ, &spec) {
+		return spec, fmt.Errorf("engine: no plugin serves %s type %q", kind, typ)
 	}
-	return pluginhost.Spec{
-		Address: address, Path: path, WorkDir: g.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: g.cfg.Mask,
-	}, nil
+	return spec, nil
 }
 
 func (e *Engine) newSource(g *graph, c *config.Source) (*source, error) {

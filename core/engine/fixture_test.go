@@ -76,10 +76,7 @@ func TestFixtures(t *testing.T) {
 	if _, err := lab.Build(ctx, bin); err != nil {
 		t.Fatal(err)
 	}
-	cat, err := catalog.Open(ctx, []string{bin}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cat := catalog.Open(ctx, catalog.Options{Dirs: []string{bin}, Log: zerolog.Nop()})
 	j, err := journal.Open(journal.Options{Dir: t.TempDir(), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
@@ -96,11 +93,10 @@ func TestFixtures(t *testing.T) {
 				if err := json.Unmarshal(data, &f); err != nil {
 					t.Fatal(err)
 				}
-				path, ok := cat.Path("source", typ)
-				if !ok {
+				spec := pluginhost.Spec{Address: typ, Log: zerolog.Nop()}
+				if !cat.Launch("source", typ, &spec) {
 					t.Fatalf("no plugin serves %s", typ)
 				}
-				spec := pluginhost.Spec{Address: typ, Path: path, Log: zerolog.Nop()}
 				err = pluginhost.Ask(ctx, spec, func(ctx context.Context, c *sdk.Client) error {
 					through(ctx, t, j, c, typ, &f)
 					return nil

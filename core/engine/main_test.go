@@ -12,7 +12,11 @@ import (
 
 // TestMain is a plugin's main too: the tests install this program as one.
 func TestMain(m *testing.M) {
-	if strings.HasPrefix(filepath.Base(os.Args[0]), catalog.Prefix) {
+	switch name, _ := strings.CutPrefix(filepath.Base(os.Args[0]), catalog.Prefix); name {
+	case "checked":
+		checkedPlugin()
+		return
+	case "test":
 		servePlugin()
 		return
 	}

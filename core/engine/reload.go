@@ -25,12 +25,11 @@ func (e *Engine) snapshot(cfg *config.Config, cat *catalog.Catalog) *plan.Snapsh
 		Key:  e.planKey,
 		Mask: func(s string) string { return inspect.MaskText(cfg.Mask(s)) },
 		Program: func(kind, typ string) string {
-			path, _ := cat.Path(kind, typ)
-			st, err := os.Stat(path)
-			if err != nil {
-				return path
+			p, ok := cat.Serving(kind, typ)
+			if !ok {
+				return ""
 			}
-			return fmt.Sprint(path, " ", st.Size(), " ", st.ModTime().UnixNano())
+			return p.Path + " " + p.SHA256
 		},
 		Content: contentStamp,
 	})

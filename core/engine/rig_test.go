@@ -79,11 +79,7 @@ func testCatalog(ctx context.Context, t *testing.T) *catalog.Catalog {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cat, err := catalog.Open(ctx, []string{dir}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cat
+	return catalog.Open(ctx, catalog.Options{Dirs: []string{dir}, Log: zerolog.Nop()})
 }
 
 func startRig(ctx context.Context, t *testing.T, text string) *rig {

@@ -23,6 +23,9 @@ type Spec struct {
 	// Address is the block's, e.g. "twilio.support", for logs and status.
 	Address string
 	Path    string // the executable
+	// Pin, if set, is of Path: only the pinned bytes are run. A *Tampered error
+	// says that the file has others.
+	Pin     *Pin
 	WorkDir string // its working directory; empty means core's
 	// SocketDir is a private directory with a short path for the plugin's
 	// socket; empty means the system's temporary directory.
@@ -42,6 +45,8 @@ type Spec struct {
 	// MinBackoff and MaxBackoff bound the wait before a restart, which doubles
 	// with each failure, with full jitter. Zero means 200 ms and 30 s.
 	MinBackoff, MaxBackoff time.Duration
+
+	protocols []int // the versions to offer; nil means those of package wire
 }
 
 // Rejected says that a plugin refused its configuration.
@@ -111,6 +116,9 @@ func New(spec Spec) *Process {
 	}
 	if spec.MaxBackoff == 0 {
 		spec.MaxBackoff = 30 * time.Second
+	}
+	if spec.protocols == nil {
+		spec.protocols = wire.Protocols()
 	}
 	return &Process{
 		spec: spec, changed: make(chan struct{}),
@@ -289,7 +297,7 @@ func launch(ctx context.Context, spec *Spec) (*instance, error) {
 	defer func() { stop() }()
 	inst.gp = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  wire.PluginHandshake,
-		Plugins:          goplugin.PluginSet{wire.PluginKey: clientPlugin{}},
+		VersionedPlugins: offered(spec.protocols),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		TLSConfig:        id.tls(), SkipHostEnv: true, StartTimeout: spec.StartTimeout,
 		Logger: hclog.NewNullLogger(), GRPCDialOptions: wire.DialOptions(),
@@ -308,6 +316,9 @@ func launch(ctx context.Context, spec *Spec) (*instance, error) {
 	proto, err := inst.gp.Client()
 	if err != nil {
 		inst.close()
+		if old := incompatible(err, spec); old != nil {
+			return nil, old
+		}
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
 	}
 	raw, err := proto.Dispense(wire.PluginKey)
@@ -343,29 +354,4 @@ func (i *instance) close() {
 		_ = i.proc.Kill(context.Background())
 	}
 	i.gp.Kill()
-}
-
-// Ask starts the plugin at spec.Path, asks it one question, and stops it.
-func Ask(ctx context.Context, spec Spec, question func(context.Context, *sdk.Client) error) error {
-	spec = New(spec).spec
-	inst, err := launch(ctx, &spec)
-	if err != nil {
-		return err
-	}
-	defer inst.close()
-	ctx, cancel := context.WithTimeout(ctx, spec.StartTimeout)
-	defer cancel()
-	return question(ctx, sdk.NewClient(inst.conn))
-}
-
-// Describe starts the plugin at spec.Path, asks what it serves, and stops it.
-func Describe(ctx context.Context, spec Spec) (out *wire.DescribeResponse, err error) {
-	err = Ask(ctx, spec, func(ctx context.Context, c *sdk.Client) error {
-		out, err = c.Describe(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("describe %s: %w", spec.Path, err)
-	}
-	return out, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -41,12 +42,19 @@ var keptEnv = []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "SSL_CE
 
 func newProcess(cmd *exec.Cmd, spec *Spec) (*process, error) {
 	cmd.Path, cmd.Args, cmd.Dir = spec.Path, []string{spec.Path}, spec.WorkDir
+	if spec.Pin != nil {
+		path, err := spec.Pin.executable(spec.SocketDir)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Path = path
+	}
 	for _, k := range keptEnv {
 		if v, ok := os.LookupEnv(k); ok {
 			cmd.Env = append(cmd.Env, k+"="+v)
 		}
 	}
-	cmd.Env = append(cmd.Env, wire.EnvWatch+"=1")
+	cmd.Env = append(cmd.Env, wire.EnvWatch+"=1", EnvHome+"="+filepath.Dir(spec.Path))
 	cmd.Env = append(cmd.Env, spec.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	stdout, err := cmd.StdoutPipe()
@@ -91,7 +99,7 @@ func (p *process) Start(context.Context) error {
 		<-p.exited
 	}()
 	if err := <-started; err != nil {
-		return fmt.Errorf("pluginhost: start %s: %w", p.cmd.Path, err)
+		return fmt.Errorf("pluginhost: start %s: %w", p.Name(), err)
 	}
 	go p.logs.run()
 	return nil
@@ -171,11 +179,18 @@ func (p *process) exit() string {
 }
 
 // Diagnose implements runner.Runner: it is part of the error when the handshake fails.
+// A plugin that has ended wrote why just before, so that is waited for a moment.
 func (p *process) Diagnose(context.Context) string {
+	t := time.NewTimer(logGrace)
+	defer t.Stop()
+	select {
+	case <-p.logs.done:
+	case <-t.C:
+	}
 	if tail := p.logs.tail(); tail != "" {
 		return "it wrote to standard error: " + tail
 	}
-	return "is " + p.cmd.Path + " a patchbay plugin for this machine?"
+	return "is " + p.Name() + " a patchbay plugin for this machine?"
 }
 
 // Stdout implements runner.Runner.
@@ -186,7 +201,7 @@ func (p *process) Stdout() io.ReadCloser { return p.stdout }
 func (p *process) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
 // Name implements runner.Runner.
-func (p *process) Name() string { return p.cmd.Path }
+func (p *process) Name() string { return p.cmd.Args[0] }
 
 // ID implements runner.Runner.
 func (p *process) ID() string {

@@ -37,11 +37,7 @@ func installed(t *testing.T) *catalog.Catalog {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cat, err := catalog.Open(ctx, []string{dir}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cat
+	return catalog.Open(ctx, catalog.Options{Dirs: []string{dir}, Log: zerolog.Nop()})
 }
 
 // acme is a source whose requests are lines "id word recipient campaign", signed

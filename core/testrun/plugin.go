@@ -17,7 +17,8 @@ import (
 
 // Plugins finds the program that serves a type of source.
 type Plugins interface {
-	Path(kind, name string) (string, bool)
+	// Launch says in spec how to start it. False means that there is none.
+	Launch(kind, name string, spec *pluginhost.Spec) bool
 }
 
 // startTimeout bounds how long a plugin may take until it can parse.
@@ -87,16 +88,16 @@ func (ps *plugins) start(s *config.Source, configJSON []byte) (*plugin, error) {
 	if p := ps.started[key]; p != nil {
 		return p, nil
 	}
-	path, ok := ps.find.Path("source", s.Type)
-	if !ok {
-		return nil, fmt.Errorf("no plugin serves source type %q", s.Type)
-	}
 	p := &plugin{ended: make(chan struct{})}
 	req := &wire.ConfigureRequest{Type: s.Type, Name: s.Name, ConfigJson: configJSON}
-	p.proc = pluginhost.New(pluginhost.Spec{
-		Address: s.Address, Path: path, WorkDir: ps.dir, Log: ps.log, Mask: ps.mask, StartTimeout: startTimeout,
+	spec := pluginhost.Spec{
+		Address: s.Address, WorkDir: ps.dir, Log: ps.log, Mask: ps.mask, StartTimeout: startTimeout,
 		StopGrace: time.Second, Configure: func(ctx context.Context, c *sdk.Client) error { return p.configure(ctx, c, req) },
-	})
+	}
+	if !ps.find.Launch("source", s.Type, &spec) {
+		return nil, fmt.Errorf("no plugin serves source type %q", s.Type)
+	}
+	p.proc = pluginhost.New(spec)
 	ps.started[key] = p
 	ps.wg.Add(1)
 	go func() {

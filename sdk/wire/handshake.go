@@ -2,8 +2,23 @@ package wire
 
 import goplugin "github.com/hashicorp/go-plugin"
 
-// ProtocolVersion is the version of plugin.proto that this code speaks.
-const ProtocolVersion = 1
+// ProtocolVersion is the newest version of plugin.proto that this code speaks,
+// and OldestProtocol the oldest. There are at most two: the newest and the one
+// before it.
+const (
+	ProtocolVersion = 1
+	OldestProtocol  = 1
+)
+
+// Protocols lists the versions that this code speaks, the newest first. The two
+// ends agree on the highest that both have.
+func Protocols() []int {
+	var out []int
+	for v := ProtocolVersion; v >= OldestProtocol; v-- {
+		out = append(out, v)
+	}
+	return out
+}
 
 // PluginKey is the name under which a plugin serves itself in go-plugin's set.
 const PluginKey = "patchbay"

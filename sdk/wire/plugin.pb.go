@@ -1,8 +1,10 @@
 // The contract between patchbay's core and a plugin process.
 //
 // A plugin is a program that core starts with hashicorp/go-plugin's handshake
-// (gRPC, AutoMTLS). It serves the service Plugin and, for the types it
-// describes, Source or Sink or both. One process serves one configured block.
+// (gRPC, mutual TLS). It serves the service Plugin and, for the types it
+// describes, Source or Sink or both. One process serves one configured block;
+// a process that is started to check a configuration is asked about all blocks
+// of the plugin, one after the other.
 //
 // Compatibility: fields are only ever added. A receiver skips what it does not
 // know. Removing or renumbering a field needs a new protocol version.

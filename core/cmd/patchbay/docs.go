@@ -60,11 +60,7 @@ topic it lists the topics.`,
 
 // openCatalog asks the installed plugins what they serve.
 func (a *app) openCatalog(ctx context.Context, dirs []string) (*catalog.Catalog, error) {
-	cat, err := catalog.Open(ctx, append(dirs, catalog.DefaultDirs()...), zerolog.Nop())
-	if err != nil {
-		return nil, &problem{exit: exitInvalid, code: "plugins", err: err}
-	}
-	return cat, nil
+	return a.installed(ctx, ".", &setup{pluginDirs: dirs}, zerolog.Nop())
 }
 
 // docsOf shows a topic of the language; done says that it is one.
@@ -138,7 +134,7 @@ func (a *app) docsTopics(cat *catalog.Catalog) error {
 		line := func(title string, all []string) {
 			text := strings.Join(all, ", ")
 			if text == "" {
-				text = "none: no plugin is installed beside patchbay or in " + catalog.EnvDirs
+				text = "none: no plugin is installed beside patchbay or in " + envPluginDirs
 			}
 			fmt.Fprintf(a.stdout, "%s\n%s", title, indent(wrap(text, helpWidth-2)))
 		}

@@ -56,16 +56,11 @@ is, and 0 otherwise, warnings included.`,
 
 // examine makes all checks.
 func (a *app) examine(ctx context.Context, dir string, s *setup) ([]doctor.Check, error) {
-	o, err := s.options()
+	cat, cfg, diags, err := a.configure(ctx, dir, s, false, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
-	cat, catErr := catalog.Open(ctx, append(s.pluginDirs, catalog.DefaultDirs()...), zerolog.Nop())
-	if catErr == nil {
-		o.Types = cat
-	}
-	cfg, diags := a.load(dir, o)
-	if catErr == nil && !diags.HasErrors() {
+	if !diags.HasErrors() {
 		e, err := engine.New(cfg, cat, engine.Options{Log: zerolog.Nop(), Version: sdk.Version})
 		if err != nil {
 			return nil, err
@@ -75,10 +70,10 @@ func (a *app) examine(ctx context.Context, dir string, s *setup) ([]doctor.Check
 		diags = lint.Silence(cfg.Files, slices.Concat(diags, lint.Check(cfg), e.Check(ctx)), true)
 	}
 	out := checkConfiguration(dir, diags)
-	if len(cfg.Files) == 0 {
-		return out, nil // of what machine, nobody has said
+	if len(cfg.Files) == 0 || cat == nil {
+		return out, nil // of what machine, or of which plugins, nobody has said
 	}
-	out = append(out, checkPlugins(cfg, cat, catErr)...)
+	out = append(out, checkPlugins(cfg, cat)...)
 	_, err = admin.Connect(ctx, cfg.DataDir)
 	return append(out, doctor.Examine(ctx, doctor.Options{Config: cfg, Running: err == nil, Now: a.now})...), nil
 }
@@ -110,28 +105,25 @@ func checkConfiguration(dir string, diags diag.List) []doctor.Check {
 }
 
 // checkPlugins looks whether the plugins that the configuration needs answer.
-func checkPlugins(cfg *config.Config, cat *catalog.Catalog, err error) []doctor.Check {
-	if err != nil {
-		return []doctor.Check{{Group: groupPlugins, Name: "folders", Status: doctor.Fail, Detail: err.Error(), Remedy: "Remove one of the two plugins."}}
-	}
+func checkPlugins(cfg *config.Config, cat *catalog.Catalog) []doctor.Check {
 	needed := map[string]bool{}
 	for _, s := range cfg.Sources {
-		if path, ok := cat.Path("source", s.Type); ok {
-			needed[path] = true
+		if p, ok := cat.Serving("source", s.Type); ok {
+			needed[p.Name] = true
 		}
 	}
 	for _, s := range cfg.Sinks {
-		if path, ok := cat.Path("sink", s.Type); ok {
-			needed[path] = true
+		if p, ok := cat.Serving("sink", s.Type); ok {
+			needed[p.Name] = true
 		}
 	}
 	var out []doctor.Check
 	for _, p := range cat.Plugins() {
-		c := doctor.Check{Group: groupPlugins, Name: pluginName(p.Path), Status: doctor.Pass}
+		c := doctor.Check{Group: groupPlugins, Name: p.Name, Status: doctor.Pass}
 		switch {
-		case p.Err != nil:
-			c.Status, c.Detail, c.Remedy = doctor.Warn, p.Err.Error(), "No type of it can be used. Install it again, built for this machine."
-		case needed[p.Path]:
+		case p.Fault != nil:
+			c.Status, c.Detail, c.Remedy = doctor.Warn, p.Fault.Summary, "No type of it can be used. "+p.Fault.Detail
+		case needed[p.Name]:
 			c.Detail = fmt.Sprintf("version %s answers", p.Desc.GetVersion())
 		default:
 			c.Detail = fmt.Sprintf("version %s answers, and nothing uses it", p.Desc.GetVersion())
@@ -141,14 +133,10 @@ func checkPlugins(cfg *config.Config, cat *catalog.Catalog, err error) []doctor.
 	if len(out) == 0 {
 		out = append(out, doctor.Check{
 			Group: groupPlugins, Name: "folders", Status: doctor.Fail, Detail: "there is no plugin",
-			Remedy: "Install plugins beside patchbay, or name their folder in " + catalog.EnvDirs + ".",
+			Remedy: "Install plugins beside patchbay, or name their folder in " + envPluginDirs + ".",
 		})
 	}
 	return out
-}
-
-func pluginName(path string) string {
-	return path[strings.LastIndex(path, catalog.Prefix)+len(catalog.Prefix):]
 }
 
 // diagnosed tells how the checks came out.

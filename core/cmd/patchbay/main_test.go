@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv(catalog.EnvDirs, dir)
+			e.Setenv(envPluginDirs, dir)
 			e.Setenv("NO_COLOR", "1")
 			return nil
 		},

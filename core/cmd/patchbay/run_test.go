@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/patchbay-io/patchbay/core/catalog"
 )
 
 const runConfig = `receiver { listen = "127.0.0.1:0" }
@@ -48,7 +46,7 @@ func patchbay(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = append(os.Environ(), "TW="+runSecret, catalog.EnvDirs+"="+pluginDir(t))
+	cmd.Env = append(os.Environ(), "TW="+runSecret, envPluginDirs+"="+pluginDir(t))
 	return cmd
 }
 

@@ -1,0 +1,5 @@
+patchbay {
+  plugins {
+    acme = { source = "acme.example/../acme" } # ERROR PB2109: not an address
+  }
+}

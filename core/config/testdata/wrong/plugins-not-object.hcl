@@ -1,0 +1,5 @@
+patchbay {
+  plugins {
+    acme = "acme.example/acme" # ERROR PB2108: not an object
+  }
+}

@@ -1,0 +1,5 @@
+patchbay {
+  plugins {
+    acme = { source = "acme.example/twilio" } # ERROR PB2109: another name
+  }
+}

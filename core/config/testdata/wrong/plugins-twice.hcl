@@ -1,0 +1,6 @@
+patchbay {
+  plugins "x" { # ERROR PB2112: a label
+  }
+  plugins { # ERROR PB2110: twice
+  }
+}

@@ -1,0 +1,3 @@
+plugin "a.example/acme" {
+  types = [[[[["source.acme"]]]]] # WRONG: nested
+}

@@ -1,0 +1,13 @@
+plugin "a.example/acme" {
+  version  = "1.0.3"
+  protocol = 1
+  types    = ["source.acme"]
+  hashes   = { linux_amd64 = "s256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
+}
+
+plugin "b.example/acme" { # WRONG: the same name
+  version  = "1.0.3"
+  protocol = 1
+  types    = ["source.acme"]
+  hashes   = { linux_amd64 = "s256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
+}

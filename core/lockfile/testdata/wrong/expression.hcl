@@ -1,0 +1,3 @@
+plugin "a.example/acme" {
+  version = upper("1.0.3") # WRONG: nothing is computed here
+}

@@ -1,0 +1,2 @@
+plugin "a.example/acme" { # WRONG: all of it
+}

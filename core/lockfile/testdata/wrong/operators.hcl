@@ -1,0 +1,3 @@
+plugin "a.example/acme" {
+  protocol = 1 == 1 == 1 # WRONG: an operator
+}

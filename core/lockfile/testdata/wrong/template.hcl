@@ -1,0 +1,3 @@
+plugin "a.example/acme" {
+  version = "${x}" # WRONG: nothing is computed here
+}
