@@ -459,6 +459,10 @@ pipeline "more" {
 	round(2)
 	settled := func() int { runtime.GC(); return runtime.NumGoroutine() }
 	before := settled()
-	round(48)
-	r.until(ctx, t, fmt.Sprintf("no more than %d goroutines", before), func() bool { return settled() <= before })
+	const rounds = 48
+	round(rounds)
+	// Plugins may still have been starting at the first count; what each reload
+	// leaves behind would add up to more.
+	most := before + rounds/2
+	r.until(ctx, t, fmt.Sprintf("no more than %d goroutines", most), func() bool { return settled() <= most })
 }

@@ -203,21 +203,6 @@ func (w *world) carry(ctx context.Context) error {
 	return nil
 }
 
-// withTestKey has tokens made with a key that every place has: what a test
-// expects of them must not depend on a secret.
-func withTestKey(p *config.Pipeline) *config.Pipeline {
-	out := *p
-	out.Stages = slices.Clone(p.Stages)
-	for i := range out.Stages {
-		if r := out.Stages[i].Redact; r != nil {
-			own := *r
-			own.Key, own.MissingKey = []byte(stranger), false
-			out.Stages[i].Redact = &own
-		}
-	}
-	return &out
-}
-
 func (w *world) lane(ctx context.Context, a *arrival, stages []stage.Stage, targets []uint32) error {
 	l := pipeline.New(pipeline.Options{
 		Pipeline: w.test.Pipeline.Name, Source: a.cfg.Address, Provider: a.cfg.Type, Open: func() bool { return w.open(a) },
