@@ -48,7 +48,9 @@ func (c *change) prepare(ctx context.Context) (diag.List, error) {
 		diags, err = c.ready(ctx, waits)
 	}
 	if err == nil && !diags.HasErrors() {
+		c.endpointMu.Lock()
 		err = c.receiver.CheckEndpoints(c.endpoints(c.next))
+		c.endpointMu.Unlock()
 	}
 	if err != nil || diags.HasErrors() {
 		stopAll(c.started)

@@ -112,6 +112,12 @@ func (e *Engine) markReaders(g *graph, ends map[string]uint64) error {
 	if err != nil {
 		return err
 	}
+	tx := e.journal.Begin()
+	n := 0
+	for name, c := range moves {
+		tx.SetCursor(name, c)
+		n++
+	}
 	cursors := e.journal.Cursors()
 	for _, l := range g.lanes() {
 		name := pipeline.CursorName(l.Pipeline(), l.Source())
@@ -119,22 +125,26 @@ func (e *Engine) markReaders(g *graph, ends map[string]uint64) error {
 		if _, marked := goneAt(c.Extra); known && !marked {
 			continue
 		}
-		if !known {
-			if c.Offset, err = g.sources[l.Source()].raw.First(); err != nil {
-				return err
-			}
+		first, err := g.sources[l.Source()].raw.First()
+		if err != nil {
+			tx.Discard()
+			return err
 		}
-		moves[name] = journal.Cursor{Offset: c.Offset}
+		if first > c.Offset {
+			// Nobody kept these for it: they are accounted for as what they are (I3).
+			row := journal.Row{Scope: journal.ScopePipeline, Name: l.Pipeline(), Source: l.Source(), Outcome: journal.Missed}
+			tx.Count(row, int64(first-c.Offset))
+			c.Offset = first
+		}
+		tx.SetCursor(name, journal.Cursor{Offset: c.Offset})
+		n++
 	}
-	if len(moves) == 0 {
+	if n == 0 {
+		tx.Discard()
 		return nil
 	}
-	tx := e.journal.Begin()
-	for name, c := range moves {
-		tx.SetCursor(name, c)
-	}
 	if err := tx.Commit(journal.Durable); err != nil {
-		return fmt.Errorf("engine: mark lanes that left: %w", err)
+		return fmt.Errorf("engine: mark lanes that came or left: %w", err)
 	}
 	return nil
 }

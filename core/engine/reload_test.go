@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/patchbay-io/patchbay/core/admin"
 	"github.com/patchbay-io/patchbay/core/dispatch"
+	"github.com/patchbay-io/patchbay/core/inspect"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/plan"
 )
@@ -256,10 +258,11 @@ func TestRemovedPipeline(t *testing.T) {
 	two := one + `
 pipeline "second" {
   from = [source.numbers.a]
-  to   = [sink.lines.x]
+  to   = [sink.lines.y]
 }
+sink "lines" "y" { path = "y.txt" }
 `
-	r := startRig(ctx, t, strings.Replace(two, `to   = [sink.lines.x]`, "to   = [sink.lines.y]", 1)+`sink "lines" "y" { path = "y.txt" }`)
+	r := startRig(ctx, t, two)
 	r.accept(ctx, t, "numbers.a", "t1", 0, 20)
 	out := r.change(ctx, t, one)
 	if len(out.Queues) != 0 {
@@ -277,6 +280,15 @@ pipeline "second" {
 	raw := r.graph.Load().sources["numbers.a"].raw
 	if first, err := raw.First(); err != nil || first != 25 {
 		t.Errorf("first request kept: got %d, %v, want 25: a pipeline that left holds nothing", first, err)
+	}
+	// It comes back and goes on with what is still there.
+	r.accept(ctx, t, "numbers.a", "t1", 25, 27)
+	r.change(ctx, t, two)
+	r.has(ctx, t, "y.txt", 22)
+	r.balanced(t)
+	a, err := inspect.TakeAccount(r.journal)
+	if i := slices.IndexFunc(a.Lanes, func(l inspect.LaneAccount) bool { return l.Pipeline == "second" }); err != nil || a.Lanes[i].Missed != 5 {
+		t.Errorf("account: got %+v, %v, want 5 missed by the second pipeline", a.Lanes, err)
 	}
 }
 

@@ -34,12 +34,13 @@ type SourceAccount struct {
 }
 
 // LaneAccount counts what became of a source's requests in a pipeline: stored =
-// parsed + backlog.
+// parsed + missed + backlog.
 type LaneAccount struct {
 	Pipeline     string `json:"pipeline"`
 	Source       string `json:"source"`
 	Stored       int64  `json:"stored"`
 	Parsed       int64  `json:"parsed"`
+	Missed       int64  `json:"missed,omitempty"` // trimmed before the pipeline came, or came back
 	Backlog      int64  `json:"backlog"`
 	Staged       int64  `json:"staged"`
 	Duplicate    int64  `json:"duplicate"`
@@ -182,7 +183,7 @@ func (c *accountant) count(n journal.Count) {
 	case journal.ScopePipeline:
 		a := c.lane(n.Name, n.Source)
 		column = map[journal.Outcome]*int64{
-			journal.Parsed: &a.Parsed, journal.Staged: &a.Staged, journal.Duplicate: &a.Duplicate,
+			journal.Parsed: &a.Parsed, journal.Missed: &a.Missed, journal.Staged: &a.Staged, journal.Duplicate: &a.Duplicate,
 			journal.Filtered: &a.Filtered, journal.Ignored: &a.Ignored, journal.DeadLettered: &a.DeadLettered,
 			journal.Replayed: &a.Replayed, journal.Discarded: &a.Discarded,
 		}[n.Outcome]
@@ -259,8 +260,8 @@ func (c *accountant) balanceLane(l *LaneAccount, tails map[string]uint64) {
 	switch {
 	case l.Backlog < 0:
 		l.Problem = fmt.Sprintf("pipeline %s has read %d requests of source %s, which has stored %d", l.Pipeline, at, l.Source, tail)
-	case l.Parsed+l.Backlog != l.Stored:
-		l.Problem = fmt.Sprintf("pipeline %s, source %s: stored %d is not parsed %d + backlog %d", l.Pipeline, l.Source, l.Stored, l.Parsed, l.Backlog)
+	case l.Parsed+l.Missed+l.Backlog != l.Stored:
+		l.Problem = fmt.Sprintf("pipeline %s, source %s: stored %d is not parsed %d + missed %d + backlog %d", l.Pipeline, l.Source, l.Stored, l.Parsed, l.Missed, l.Backlog)
 	}
 }
 

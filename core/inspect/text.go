@@ -292,6 +292,9 @@ func (a *Account) WriteText(w io.Writer) error {
 	for _, l := range a.Lanes {
 		p.printf("%-28s %10d %10d %10d %10d %10d %10d %10d %10d\n", clean(l.Pipeline+", "+l.Source), l.Parsed, l.Backlog,
 			l.Staged, l.Duplicate, l.Filtered, l.Ignored, l.DeadLettered, l.Replayed)
+		if l.Missed > 0 {
+			p.printf("  missed %d: trimmed before the pipeline came, or came back\n", l.Missed)
+		}
 	}
 	p.printf("\n%-28s %10s %10s %10s %10s %10s %14s\n", "PIPELINE, SINK", "addressed", "delivered", "waiting", "dead", "discarded", "possibly twice")
 	for _, s := range a.Sinks {

@@ -28,12 +28,13 @@ const (
 	Parsed                           // pipeline: requests whose events are all accounted for
 	Addressed                        // sink: staged events meant for it
 	PossiblyTwice                    // sink: written again although an earlier write may have landed
+	Missed                           // pipeline: requests that were trimmed before it came to read them
 	outcomes
 )
 
 var outcomeNames = [outcomes]string{
 	"", "stored", "refused", "quarantined", "staged", "duplicate", "filtered", "ignored", "dead_lettered",
-	"delivered", "replayed", "discarded", "parsed", "addressed", "possibly_twice",
+	"delivered", "replayed", "discarded", "parsed", "addressed", "possibly_twice", "missed",
 }
 
 // String returns the word, e.g. "delivered".

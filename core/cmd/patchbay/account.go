@@ -14,7 +14,7 @@ func (a *app) accountCommand() *cobra.Command {
 		Use:   "account",
 		Short: "Add up what became of every request and event",
 		Long: `Account sums the ledger up per source, pipeline and sink and checks that it adds
-up: stored = parsed + backlog, and addressed = delivered + dead-lettered +
+up: stored = parsed + missed + backlog, and addressed = delivered + dead-lettered +
 discarded + waiting. Exit code 4 says that it does not.`,
 		Example: "  patchbay account\n  patchbay account --json",
 		Args:    noArgs,
