@@ -261,7 +261,11 @@ func (c *accountant) balanceLane(l *LaneAccount, tails map[string]uint64) {
 	case l.Backlog < 0:
 		l.Problem = fmt.Sprintf("pipeline %s has read %d requests of source %s, which has stored %d", l.Pipeline, at, l.Source, tail)
 	case l.Parsed+l.Missed+l.Backlog != l.Stored:
-		l.Problem = fmt.Sprintf("pipeline %s, source %s: stored %d is not parsed %d + missed %d + backlog %d", l.Pipeline, l.Source, l.Stored, l.Parsed, l.Missed, l.Backlog)
+		missed := ""
+		if l.Missed > 0 {
+			missed = fmt.Sprintf("missed %d + ", l.Missed)
+		}
+		l.Problem = fmt.Sprintf("pipeline %s, source %s: stored %d is not parsed %d + %sbacklog %d", l.Pipeline, l.Source, l.Stored, l.Parsed, missed, l.Backlog)
 	}
 }
 
