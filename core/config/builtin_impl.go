@@ -107,7 +107,7 @@ func length() function.Function {
 			if ty := args[0].Type(); !ty.IsTupleType() && !ty.IsObjectType() && !ty.IsCollectionType() {
 				return cty.NilVal, errors.New("a list, an object or text is required")
 			}
-			return stdlib.Length(args[0])
+			return cty.NumberIntVal(int64(args[0].LengthInt())), nil
 		},
 	})
 }
@@ -115,7 +115,7 @@ func length() function.Function {
 // contains looks for an element in a list, or for a part in a text.
 func contains() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType, AllowNull: true}},
+		Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true}},
 		Type:   function.StaticReturnType(cty.Bool),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			if args[0].Type() == cty.String {

@@ -27,13 +27,10 @@ func (l *loader) eval(e hclsyntax.Expression, context string) (cty.Value, bool) 
 // evalAny is eval for places where references are values like others.
 func (l *loader) evalAny(e hclsyntax.Expression, context string) (cty.Value, bool) {
 	l.evaluations++
-	if l.work > maxWork {
-		return cty.DynamicVal, false // it has been reported
-	}
 	ok := l.checkShape(e, context)
 	names, known := l.gather(e, context)
-	if !ok || !known {
-		return cty.DynamicVal, false
+	if !ok || !known || l.work > maxWork {
+		return cty.DynamicVal, false // it has been reported
 	}
 	ev := &evaluation{l: l, context: context}
 	v, diags := ev.value(e, &hcl.EvalContext{Functions: l.functions(), Variables: names})
@@ -43,10 +40,24 @@ func (l *loader) evalAny(e hclsyntax.Expression, context string) (cty.Value, boo
 			l.evaluationProblem(d, e, context)
 		}
 	}
+	if !ev.failed && !v.IsWhollyKnown() && knownNames(names) {
+		// cty's functions answer so where they are given null as anything.
+		ev.failed = true
+		l.report(diag.InvalidExpression, e.Range(), context, "the value can't be told", "Something in it is null where a value is needed.")
+	}
 	if ev.failed || !v.IsWhollyKnown() {
 		return cty.DynamicVal, false
 	}
 	return v, true
+}
+
+func knownNames(names map[string]cty.Value) bool {
+	for _, v := range names {
+		if !v.IsWhollyKnown() {
+			return false
+		}
+	}
+	return true
 }
 
 // maxProblems bounds what is said about one expression.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -21,32 +22,11 @@ import (
 // by place. The Config is never nil: if the list has errors it is only good for
 // rendering them.
 func Load(dir string, opts Options) (*Config, diag.List) {
-	if opts.Env == nil {
-		opts.Env = func(string) (string, bool) { return "", false }
-	}
 	r := newRun(dir, opts)
 	if r.root != nil {
 		defer r.root.Close()
 	}
-	f := r.readFolder("")
-	l := r.enter(&module{folder: f})
-	l.checkGiven()
-	l.loadSettings(f.blocks)
-	all := l.unfold()
-	for _, m := range all {
-		m.loadSources()
-		m.loadSinks()
-		m.loadLookups()
-	}
-	for _, m := range all {
-		m.loadPipelines()
-	}
-	l.loadTests(f.blocks["test"])
-	for _, m := range all {
-		m.checkVariables()
-	}
-	l.checkUse(all)
-	r.finish()
+	r.load()
 	return r.cfg, r.diags
 }
 
@@ -72,8 +52,9 @@ type run struct {
 	own         map[*hclsyntax.Block]*ownScope          // scopes of what dynamic blocks became
 	callable    map[string]map[string]function.Function // by folder
 
-	secrets []string // byte-exact, by index in the placeholders
-	fetched map[string]fetched
+	execTimeout time.Duration // of a command that prints a secret
+	secrets     []string      // byte-exact, by index in the placeholders
+	fetched     map[string]fetched
 
 	used      map[string]bool        // references: "sink.kafka.stream"
 	addresses map[string]hcl.Range   // of the blocks so far
@@ -83,14 +64,41 @@ type run struct {
 }
 
 func newRun(dir string, opts Options) *run {
+	if opts.Env == nil {
+		opts.Env = func(string) (string, bool) { return "", false }
+	}
 	r := &run{
-		opts: opts, cfg: &Config{Dir: dir, Files: map[string][]byte{}, Ranges: map[string]hcl.Range{}},
+		execTimeout: execTimeout, opts: opts, cfg: &Config{Dir: dir, Files: map[string][]byte{}, Ranges: map[string]hcl.Range{}},
 		broken: map[string]bool{}, folders: map[string]*folder{}, outside: map[string]given{},
 		own: map[*hclsyntax.Block]*ownScope{}, callable: map[string]map[string]function.Function{},
 		fetched: map[string]fetched{}, used: map[string]bool{}, addresses: map[string]hcl.Range{}, paths: map[string]hcl.Range{}, blanks: map[string][]hcl.Range{},
 	}
 	r.root, r.rootErr = os.OpenRoot(dir)
 	return r
+}
+
+// load reads everything: settings, then what blocks stand for, then what is in
+// them. What refers to others comes after them.
+func (r *run) load() {
+	f := r.readFolder("")
+	l := r.enter(&module{folder: f})
+	l.checkGiven()
+	l.loadSettings(f.blocks)
+	all := l.unfold()
+	for _, m := range all {
+		m.loadSources()
+		m.loadSinks()
+		m.loadLookups()
+	}
+	for _, m := range all {
+		m.loadPipelines()
+	}
+	l.loadTests(f.blocks["test"])
+	for _, m := range all {
+		m.checkVariables()
+	}
+	l.checkUse(all)
+	r.finish()
 }
 
 // topLevel lists the kinds of blocks at the top level.

@@ -13,7 +13,7 @@ import (
 const (
 	maxElements  = 10_000    // of one value, with those of its elements
 	maxTextBytes = 4 << 20   // of one value
-	maxWork      = 256 << 20 // of all of a load, in bytes that were looked at
+	maxWork      = 128 << 20 // of all of a load, in bytes that were looked at
 	elementWork  = 32        // of looking at one element, in the same unit
 	compareWork  = 8         // times looking at it: of comparing a value
 	stepWork     = 256       // of evaluating one part of an expression

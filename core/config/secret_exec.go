@@ -37,7 +37,7 @@ func (l *loader) execSecret(line string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), execTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), l.execTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, words[1:]...)
 	cmd.Dir = filepath.Join(l.cfg.Dir, l.dir())
@@ -54,7 +54,7 @@ func (l *loader) execSecret(line string) (string, error) {
 	text := strings.TrimSuffix(strings.TrimSuffix(out.buf.String(), "\n"), "\r")
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return "", fmt.Errorf("the command took longer than %s", execTimeout)
+		return "", fmt.Errorf("the command took longer than %s", l.execTimeout)
 	case err != nil:
 		return "", l.execFailed(err, messages, text)
 	case out.cut:

@@ -210,13 +210,28 @@ func (e *Engine) giveUp(ctx context.Context, g *graph, words []string) (notes []
 	return notes, nil
 }
 
-// typeOf reads the type out of a source's address, which may be in a module.
-func typeOf(address string) string {
+// typeOf reads the type out of a source's address. Within a module it comes
+// after the module's name, and that of its instance; only the catalog tells an
+// instance from a type.
+func typeOf(address string, served func(typ string) bool) string {
 	parts := strings.Split(address, ".")
 	for len(parts) > 2 && parts[0] == "module" {
 		parts = parts[2:]
+		if parts[0] != "module" && !served(parts[0]) && len(parts) > 2 {
+			parts = parts[1:]
+		}
 	}
 	return parts[0]
+}
+
+// serves reports whether an installed plugin serves a type of source.
+func (e *Engine) serves(typ string) bool {
+	g := e.graph.Load()
+	if g == nil || g.cat == nil {
+		return false
+	}
+	_, ok := g.cat.Lookup("source", typ)
+	return ok
 }
 
 func (e *Engine) giveUpQueue(ctx context.Context, cursor string, q plan.Queue) (int, error) {
@@ -228,7 +243,7 @@ func (e *Engine) giveUpQueue(ctx context.Context, cursor string, q plan.Queue) (
 		}
 		end, _ := goneAt(e.journal.Cursor(cursor).Extra)
 		l := pipeline.New(pipeline.Options{
-			Pipeline: p, Source: s, Provider: typeOf(s), Journal: e.journal, Raw: raw, Staged: staged, Log: e.log,
+			Pipeline: p, Source: s, Provider: typeOf(s, e.serves), Journal: e.journal, Raw: raw, Staged: staged, Log: e.log,
 			Open: func() bool { return false },
 		})
 		return l.GiveUp(ctx, end, gone(end), codeGivenUp, reasonGivenUp)

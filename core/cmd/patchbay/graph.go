@@ -13,9 +13,9 @@ import (
 )
 
 func (a *app) graphCommand() *cobra.Command {
-	var vars []string
 	var format string
 	formats := append(graph.Formats(), "json")
+	var s setup
 	cmd := &cobra.Command{
 		Use:   "graph [DIR]",
 		Short: "Draw a configuration: sources, stages, routes, sinks",
@@ -31,7 +31,7 @@ no plugin and shows nothing of their arguments.`,
 			if !slices.Contains(formats, format) {
 				return usage("--format %q: it is one of %s", format, strings.Join(formats, ", "))
 			}
-			cfg, err := a.loadSound(dirArg(args), &setup{vars: vars})
+			cfg, err := a.loadSound(dirArg(args), &s)
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ no plugin and shows nothing of their arguments.`,
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "what to write: "+strings.Join(formats, ", "))
-	cmd.Flags().StringArrayVar(&vars, "var", nil, "NAME=VALUE of a variable; may be repeated")
+	s.valueFlags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("format", words(func([]string) []string { return formats }))
 	return cmd
 }

@@ -33,12 +33,19 @@ type setup struct {
 	pluginDirs []string
 	overrides  []string
 	vars       []string
+	varFiles   []string
 	reload     <-chan struct{} // asks the engine to read the configuration again
 }
 
 func (s *setup) flags(cmd *cobra.Command) {
 	s.pluginFlags(cmd)
+	s.valueFlags(cmd)
+}
+
+// valueFlags are the ways to give values to variables.
+func (s *setup) valueFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&s.vars, "var", nil, "NAME=VALUE of a variable; may be repeated")
+	cmd.Flags().StringArrayVar(&s.varFiles, "var-file", nil, "file with values of variables, NAME = VALUE on each line; may be repeated")
 }
 
 func (s *setup) pluginFlags(cmd *cobra.Command) {
@@ -47,7 +54,7 @@ func (s *setup) pluginFlags(cmd *cobra.Command) {
 }
 
 func (s *setup) options() (config.Options, error) {
-	o := config.Options{Vars: map[string]string{}}
+	o := config.Options{Vars: map[string]string{}, VarFiles: s.varFiles}
 	for _, text := range s.vars {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
