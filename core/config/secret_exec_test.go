@@ -78,13 +78,13 @@ func TestExecSecret(t *testing.T) { // not parallel: it sets a variable that mus
 	}
 	t.Setenv("LEAK", "leaked")
 	env := func(n string) (string, bool) {
-		v, ok := map[string]string{"PATH": "relative:" + dir + ":/usr/bin:/bin", "HOME": "/home/x", "TWILIO_AUTH_TOKEN": "twilio-secret-value"}[n]
+		v, ok := map[string]string{"PATH": "relative:" + dir + ":/usr/bin:/bin", "HOME": "/somewhere", "TWILIO_AUTH_TOKEN": "twilio-secret-value"}[n]
 		return v, ok
 	}
 	base := filepath.Base(dir)
 	for src, want := range map[string]string{
-		"exec:show a": "a-/home/x-none-" + base,
-		"exec:" + filepath.Join(dir, "show") + " 'b c'": "b c-/home/x-none-" + base,
+		"exec:show a": "a-/somewhere-none-" + base,
+		"exec:" + filepath.Join(dir, "show") + " 'b c'": "b c-/somewhere-none-" + base,
 		"exec:nowhere":     `There is no command "nowhere" in PATH`,
 		"exec:./show a":    "A command is an absolute path",
 		"exec:plain":       `There is no command "plain" in PATH`,
