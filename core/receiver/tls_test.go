@@ -130,9 +130,8 @@ func TestNotTLS(t *testing.T) {
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
+		// The receiver may have hung up already: that is an answer too.
+		_ = conn.(*net.TCPConn).CloseWrite()
 		if answer, _ := io.ReadAll(conn); bytes.Contains(answer, []byte(" 200 ")) {
 			t.Errorf("%s: got %q", name, answer)
 		}

@@ -6,7 +6,7 @@ func Blocks() []Block {
 		{Name: "patchbay", Header: "patchbay", Doc: "What concerns the whole configuration.", Args: []Argument{
 			{Name: "required_version", Type: "string", Doc: `The versions of patchbay that the configuration was written for, for instance "~> 0.1".`},
 			{Name: "data_dir", Type: "string", Default: `"data"`, Doc: "The directory of the journal. A relative path starts at the configuration's directory."},
-		}},
+		}, Blocks: []Block{{Name: "plugins", Header: "plugins", Free: true, Args: []Argument{}, Doc: "Which plugins the configuration needs: NAME = { source = \"HOST/NAMESPACE/NAME\", version = \"~> 1.0\" }. NAME is that of the program, patchbay-plugin-NAME."}}},
 		{Name: "variable", Header: `variable "NAME"`, Doc: "A value that may be given from outside; expressions name it var.NAME.", Args: []Argument{
 			{Name: "type", Type: "type", Doc: "What the value must be: string, number, bool, list(string), map(string) and the like. Without it any value will do."},
 			{Name: "default", Type: "any", Doc: "The value if none is given. Without a default one must be."},

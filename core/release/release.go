@@ -46,9 +46,9 @@ type Program struct {
 }
 
 var (
-	namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+	namePattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 	partPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
-	filePattern = regexp.MustCompile(`^([a-z][a-z0-9-]{0,62})_v([0-9A-Za-z.-]{5,60})_p([1-9][0-9]{0,2})_([a-z0-9]{1,20}_[a-z0-9]{1,20})$`)
+	filePattern = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,62})_v([0-9A-Za-z.-]{5,60})_p([1-9][0-9]{0,2})_([a-z0-9]{1,20}_[a-z0-9]{1,20})$`)
 )
 
 // ValidName reports whether a plugin can have a name.
