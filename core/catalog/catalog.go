@@ -30,6 +30,9 @@ type Options struct {
 	Bundled string
 	// Lock pins programs; nil pins nothing.
 	Lock *lockfile.File
+	// New has plugins that the lock doesn't name chosen as if there were no lock:
+	// for whoever is about to pin them.
+	New bool
 	// Needs is what the configuration asks for.
 	Needs []*config.Plugin
 	// Overrides are paths of programs by plugin name.
@@ -243,14 +246,16 @@ func (c *Catalog) Launch(kind, name string, spec *pluginhost.Spec) bool {
 
 func (p *Plugin) launch(spec *pluginhost.Spec) { spec.Path, spec.Pin = p.Path, p.pin }
 
-// Types lists what the plugin serves and core can use: "source.twilio".
-func (p *Plugin) Types() []string {
-	var out []string
+// Served lists what the plugin serves and core can use, by "source.twilio".
+func (p *Plugin) Served() map[string]*wire.TypeInfo {
+	out := map[string]*wire.TypeInfo{}
 	for _, t := range p.Desc.GetTypes() {
 		if kind := kindName(t.GetKind()); kind != "" && argumentPattern.MatchString(t.GetName()) {
-			out = append(out, kind+"."+t.GetName())
+			out[kind+"."+t.GetName()] = t
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
+
+// Types lists the keys of Served in order.
+func (p *Plugin) Types() []string { return slices.Sorted(maps.Keys(p.Served())) }

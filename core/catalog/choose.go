@@ -62,7 +62,7 @@ func (f *finder) search() {
 	}
 	for _, dir := range f.o.Dirs {
 		ps, err := release.Programs(dir)
-		add(false, ps, err)
+		add(f.o.Bundled != "" && filepath.Clean(dir) == filepath.Clean(f.o.Bundled), ps, err)
 		if slices.Contains(f.o.Mirrors, dir) {
 			ps, err = release.Mirror(dir)
 			add(false, ps, err)
@@ -153,7 +153,7 @@ func (s *selection) program() {
 	switch {
 	case s.pin != nil:
 		s.pinned(found)
-	case s.o.Lock != nil:
+	case s.o.Lock != nil && !s.o.New:
 		i := slices.IndexFunc(found, func(c candidate) bool { return c.bundled })
 		switch {
 		case i >= 0:

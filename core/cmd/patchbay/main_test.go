@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/patchbay-io/patchbay/core/catalog"
+	"github.com/patchbay-io/patchbay/core/lockfile"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 )
@@ -28,6 +31,10 @@ func (m leakless) Run() int {
 }
 
 func TestMain(m *testing.M) {
+	if strings.HasPrefix(filepath.Base(os.Args[0]), testPlugin+"_v") { // as it is called once installed
+		servePlugin()
+		return
+	}
 	testscript.Main(leakless{m}, map[string]func(){"patchbay": main, testPlugin: servePlugin})
 }
 
@@ -49,9 +56,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(envPluginDirs, dir)
 			e.Setenv("NO_COLOR", "1")
+			e.Setenv("PLUGIN", filepath.Join(dir, testPlugin))
+			e.Setenv("PROGRAM", filepath.Join("c", ".patchbay", "plugins", "local", "test", "0.0.1", testPlugin+"_v0.0.1_p1_"+lockfile.Platform()))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"seed": seedCommand, "core": coreCommand, "exit": exitCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"seed": seedCommand, "core": coreCommand, "exit": exitCommand, "append": appendCommand},
 	})
 }
 
@@ -71,4 +80,15 @@ func exitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("patchbay %q: got exit code %s, want %s", args[1:], got, args[0])
 	}
+}
+
+// appendCommand changes a file: append FILE TEXT.
+func appendCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: append FILE TEXT")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteString(args[1])
+	ts.Check(errors.Join(err, f.Close()))
 }

@@ -12,6 +12,9 @@ for those who write plugins, and for those who install them.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.helpOn(cmd) },
 		Args:    noArgs,
 	}
-	cmd.AddCommand(a.pluginNewCommand(), a.pluginTestCommand())
+	cmd.AddCommand(
+		a.pluginNewCommand(), a.pluginTestCommand(), a.pluginInstallCommand(), a.pluginListCommand(), a.pluginLockCommand(),
+		a.pluginVerifyCommand(), a.pluginBundleCommand(), a.pluginDocsCommand(),
+	)
 	return cmd
 }
