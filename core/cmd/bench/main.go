@@ -41,7 +41,7 @@ func main() {
 	var out, only, null string
 	flag.StringVar(&b.patchbay, "patchbay", "bin/patchbay", "the program to measure, its plugins beside it")
 	flag.StringVar(&out, "out", "", "write the figures to this JSON file")
-	flag.StringVar(&only, "only", "", "comma-separated parts: ack, cpu, dedup, backlog, filter, expr")
+	flag.StringVar(&only, "only", "", "comma-separated parts: ack, cpu, dedup, backlog, filter, expr, language")
 	flag.BoolVar(&b.quick, "quick", false, "a tenth of the work, for a look")
 	flag.StringVar(&null, "null", "", "internal: serve the bare handler on this address")
 	flag.StringVar(&b.dir, "dir", "", "where to put data; must be on the disk to measure (default: a temporary folder beside -out)")
@@ -90,7 +90,7 @@ func (b *bench) run(ctx context.Context, out, only string) error {
 	parts := []struct {
 		name string
 		run  func(context.Context) error
-	}{{"ack", b.ack}, {"cpu", b.cpu}, {"dedup", b.dedup}, {"backlog", b.backlog}, {"filter", b.filter}, {"expr", b.expressions}}
+	}{{"ack", b.ack}, {"cpu", b.cpu}, {"dedup", b.dedup}, {"backlog", b.backlog}, {"filter", b.filter}, {"expr", b.expressions}, {"language", b.language}}
 	for _, p := range parts {
 		if only != "" && !strings.Contains(","+only+",", ","+p.name+",") {
 			continue
