@@ -19,7 +19,6 @@ import (
 	"bytes"
 	"errors"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -74,26 +73,43 @@ func inPieces(src []byte, name string, tokens hclsyntax.Tokens) ([]byte, bool) {
 					return
 				}
 				var ok bool
-				if outs[i], ok = piece(src, name, parts[i]); !ok {
+				if outs[i], ok = piece(src, name, parts[i].tokens); !ok {
 					failed.Add(1)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	outs = slices.DeleteFunc(outs, func(b []byte) bool { return len(b) == 0 })
-	return bytes.Join(outs, []byte("\n")), failed.Load() == 0
+	var out []byte
+	apart := false
+	for i, o := range outs {
+		apart = apart || parts[i].apart
+		if len(o) == 0 {
+			continue
+		}
+		if apart && len(out) > 0 {
+			out = append(out, '\n')
+		}
+		out, apart = append(out, o...), false
+	}
+	return out, failed.Load() == 0
 }
 
 // pieceSize is about how many bytes are formatted at a time: hclwrite's time and
 // memory grow faster than what it is given.
 const pieceSize = 16 << 10
 
-// split cuts a file where a blank line stands outside of all brackets: nothing
-// is aligned across one.
-func split(tokens hclsyntax.Tokens) []hclsyntax.Tokens {
-	var out []hclsyntax.Tokens
-	begin, depth := 0, 0
+// part is a piece of a file; apart says that a blank line stands before it.
+type part struct {
+	tokens hclsyntax.Tokens
+	apart  bool
+}
+
+// split cuts a file outside of all brackets, at a blank line or after a block's
+// closing brace on a line of its own: nothing is aligned across either.
+func split(tokens hclsyntax.Tokens) []part {
+	var out []part
+	begin, depth, apart := 0, 0, false
 	for i, t := range tokens {
 		switch t.Type {
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote,
@@ -103,14 +119,19 @@ func split(tokens hclsyntax.Tokens) []hclsyntax.Tokens {
 			hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
 			depth--
 		case hclsyntax.TokenNewline:
-			blank := i > 0 && endsLine(tokens[i-1])
-			if depth == 0 && blank && t.Range.Start.Byte-tokens[begin].Range.Start.Byte > pieceSize {
-				out = append(out, tokens[begin:i+1])
-				begin = i + 1
+			if depth != 0 || i == 0 || t.Range.Start.Byte-tokens[begin].Range.Start.Byte <= pieceSize {
+				continue
+			}
+			blank := endsLine(tokens[i-1])
+			block := i > 1 && tokens[i-1].Type == hclsyntax.TokenCBrace && endsLine(tokens[i-2]) &&
+				i+1 < len(tokens) && tokens[i+1].Type == hclsyntax.TokenIdent
+			if blank || block {
+				out = append(out, part{tokens[begin : i+1], apart})
+				begin, apart = i+1, blank
 			}
 		}
 	}
-	return append(out, tokens[begin:])
+	return append(out, part{tokens[begin:], apart})
 }
 
 // piece formats a part of a file that begins at the begin of a line.

@@ -191,3 +191,19 @@ func TestPieces(t *testing.T) {
 		t.Errorf("%d files of %d bytes as one are formatted differently\n got %d bytes\nwant %d", n, len(all), len(got), len(want))
 	}
 }
+
+// TestPiecesTogether: blocks without a blank line between them are formatted in
+// pieces too, and stay together.
+func TestPiecesTogether(t *testing.T) {
+	t.Parallel()
+	const block = "sink \"sqlite\" \"a\" {\npath=\"x\"\n   batch { max_events = 1 }\n}\n"
+	const want = "sink \"sqlite\" \"a\" {\n  path = \"x\"\n  batch { max_events = 1 }\n}\n"
+	n := 3 * pieceSize / len(block)
+	got, diags, err := Source([]byte(strings.Repeat(block, n)), "f")
+	if err != nil || diags.HasErrors() {
+		t.Fatalf("got %v, %v", diags, err)
+	}
+	if string(got) != strings.Repeat(want, n) {
+		t.Errorf("%d blocks: got %d bytes, want %d; they begin with\n%.300s", n, len(got), n*len(want), got)
+	}
+}
