@@ -91,6 +91,7 @@ generate: ## write the generated code and pages again
 	cd sdk/wire && $(GO) run github.com/bufbuild/buf/cmd/buf@v1.75.0 generate
 	$(GO) test ./core/diag -run TestPage -update
 	$(GO) test ./core/reference -run TestPage -update
+	$(GO) test ./core/cmd/patchbay -run TestTypePages -update
 
 .PHONY: clean
 clean: ## remove what build made

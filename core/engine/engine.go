@@ -89,7 +89,7 @@ func New(cfg *config.Config, cat *catalog.Catalog, o Options) (*Engine, error) {
 		changing: make(chan struct{}, 1), leaving: map[string]bool{},
 	}
 	_, _ = rand.Read(e.planKey) // never fails, says crypto/rand
-	e.first = newGraph(cfg, cat, e.snapshot(cfg, cat))
+	e.first = newGraph(cfg, cat, nil)
 	e.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &gauges{e})
 	return e, nil
 }
@@ -98,6 +98,7 @@ func New(cfg *config.Config, cat *catalog.Catalog, o Options) (*Engine, error) {
 // that it could not start, or that the journal failed.
 func (e *Engine) Run(ctx context.Context) (err error) {
 	cfg := e.first.cfg
+	e.first.snap = e.snapshot(cfg, e.first.cat)
 	if err := e.openJournal(cfg); err != nil {
 		return err
 	}

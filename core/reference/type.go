@@ -23,6 +23,7 @@ func WriteType(w io.Writer, kind string, info *wire.TypeInfo, plugin string) err
 	b.WriteString("```hcl\n")
 	example(&b, "", fmt.Sprintf("%s %q \"main\"", kind, info.GetName()), info.GetSchema())
 	b.WriteString("```\n")
+	block.Doc = "What stands in the block."
 	page(&b, "##", block)
 	fmt.Fprintf(&b, "\nThis page is generated from what the plugin says about itself: `patchbay plugin docs %s`.\n", info.GetName())
 	if _, err := io.WriteString(w, b.String()); err != nil {
