@@ -11,6 +11,7 @@ import (
 
 	"github.com/patchbay-io/patchbay/core/catalog"
 	"github.com/patchbay-io/patchbay/core/lockfile"
+	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 )
@@ -31,8 +32,15 @@ func (m leakless) Run() int {
 }
 
 func TestMain(m *testing.M) {
-	if strings.HasPrefix(filepath.Base(os.Args[0]), testPlugin+"_v") { // as it is called once installed
-		servePlugin()
+	// As plugins are called once they are installed.
+	switch name, _, _ := strings.Cut(filepath.Base(os.Args[0]), "_v"); name {
+	case testPlugin:
+		if filepath.Base(os.Args[0]) != testPlugin {
+			servePlugin()
+			return
+		}
+	case catalog.Prefix + "acme":
+		sdk.Serve("acme", "1.0.3", sdk.SourceType(acmeSource{}))
 		return
 	}
 	testscript.Main(leakless{m}, map[string]func(){"patchbay": main, testPlugin: servePlugin})

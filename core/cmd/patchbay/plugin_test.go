@@ -19,6 +19,13 @@ func servePlugin() {
 
 type testSource struct{}
 
+// acmeSource is the same under another name.
+type acmeSource struct{ testSource }
+
+func (acmeSource) Info() sdk.Info {
+	return sdk.Info{Name: "acme", Version: "1.0.3", Summary: "A source to test with."}
+}
+
 type sourceConfig struct {
 	Token string `pb:"auth_token,required,sensitive" doc:"Signs the requests."`
 }
