@@ -149,8 +149,8 @@ retried once there is such a sink again.`,
 			if len(args) > 0 && planID.MatchString(args[0]) {
 				id, args = args[0], args[1:]
 			}
-			if err := atMost(1)(cmd, args); err != nil {
-				return err
+			if len(args) > 1 {
+				return usage("%q is not the id of a plan: patchbay plan shows it; without one, give the directory alone", args[0])
 			}
 			client, err := a.connect(cmd.Context(), dirArg(args), &f.changeFlags)
 			if err != nil {
