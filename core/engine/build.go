@@ -16,12 +16,12 @@ import (
 	"github.com/patchbay-io/patchbay/sdk"
 )
 
-// sinkNice is the niceness of sink plugins: their work can wait, an
-// acknowledgement cannot.
-const sinkNice = 5
+// pluginNice is the niceness of plugins: their work can wait, an acknowledgement
+// cannot. It is not the least there is: on a busy machine plugins must still get on.
+const pluginNice = 10
 
 func (e *Engine) spec(g *graph, kind, typ, address string) (pluginhost.Spec, error) {
-	spec := pluginhost.Spec{Address: address, WorkDir: g.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: g.cfg.Mask}
+	spec := pluginhost.Spec{Address: address, WorkDir: g.cfg.Dir, SocketDir: e.socketDir, Log: e.log, Mask: g.cfg.Mask, Nice: pluginNice}
 	if !g.cat.Launch(kind, typ, &spec) {
 		return spec, fmt.Errorf("engine: no plugin serves %s type %q", kind, typ)
 	}
@@ -53,7 +53,6 @@ func (e *Engine) newSink(g *graph, c *config.Sink) (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec.Nice = sinkNice
 	return newSink(c, pluginhost.New(spec)), nil
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -16,5 +17,20 @@ const memoryTarget = 248 << 20
 func LimitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
+	}
+}
+
+// minProcs is the least number of threads that run Go code at once. The Go
+// scheduler lets a goroutine run for 10 ms before another gets its turn, so that
+// a flush and a compaction of the journal hold up every request on a machine with
+// two processors. With more threads than processors the kernel chooses between
+// them, and gives one that was woken its turn at once.
+const minProcs = 4
+
+// ShareProcessors sees to it that background work delays no acknowledgement on a
+// small machine, unless the environment says how many threads there are to be.
+func ShareProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minProcs {
+		runtime.GOMAXPROCS(minProcs)
 	}
 }

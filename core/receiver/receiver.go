@@ -81,7 +81,7 @@ func New(o Options) *Receiver {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Receiver{opts: o, metrics: newMetrics(o.Registry), busyAt: int64(busyPerCPU * runtime.GOMAXPROCS(0))}
+	r := &Receiver{opts: o, metrics: newMetrics(o.Registry), busyAt: int64(busyPerCPU * min(runtime.GOMAXPROCS(0), runtime.NumCPU()))}
 	r.endpoints.Store(&map[string]*endpoint{})
 	return r
 }
