@@ -49,7 +49,10 @@ func (c *fakeCore) Ready() (bool, []string) {
 
 func (c *fakeCore) Status() Status {
 	ok, why := c.Ready()
-	return Status{Version: "1.2.3", Receiver: "127.0.0.1:8080", Ready: ok, Reasons: why, Journal: c.j.Metrics()}
+	return Status{Version: "1.2.3", Receiver: "127.0.0.1:8080", Ready: ok, Reasons: why, Journal: c.j.Metrics(),
+		Lanes: []LaneStatus{{Pipeline: "messaging", Source: "twilio.support"}, {Pipeline: "messaging", Source: "twilio.sales"}},
+		Sinks: []SinkStatus{{Address: "kafka.stream", Dispatch: []dispatch.Status{{}}}, {Address: "kafka.spare"}},
+	}
 }
 
 func (c *fakeCore) RetryDeadLetter(ctx context.Context, id uint64) error { return c.retry(ctx, id) }
@@ -93,6 +96,7 @@ func setup(t *testing.T) (*fakeCore, *Server, *bytes.Buffer) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "patchbay_test"}, func() float64 { return 7 }))
 	core := &fakeCore{j: j}
+	core.tap.Declare("messaging", []string{"dedup"})
 	var logged bytes.Buffer
 	return core, New(core, reg, zerolog.New(&logged), token), &logged
 }

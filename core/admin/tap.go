@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/patchbay-io/patchbay/core/dispatch"
 	"github.com/patchbay-io/patchbay/core/inspect"
+	"github.com/patchbay-io/patchbay/core/pipeline"
 	"github.com/patchbay-io/patchbay/core/tap"
 )
 
@@ -95,11 +97,40 @@ func (s *Server) openTap(r *http.Request) (*tap.Tap, error) {
 	if err := spec.Check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errInvalid, err)
 	}
+	if places, known := s.places(); known {
+		if err := spec.Find(places); err != nil {
+			return nil, fmt.Errorf("%w: %w", errInvalid, err)
+		}
+	}
 	t, err := s.core.Tap().Open(spec)
 	if errors.Is(err, tap.ErrTooMany) {
 		return nil, fmt.Errorf("%w: %d", errTaps, tap.MaxTaps)
 	}
 	return t, err
+}
+
+// places are where events can be watched. They are not known before every
+// pipeline has begun to work.
+func (s *Server) places() (out []tap.Place, known bool) {
+	st := s.core.Status()
+	seen := map[string]bool{}
+	for _, l := range st.Lanes {
+		if seen[l.Pipeline] {
+			continue
+		}
+		seen[l.Pipeline] = true
+		stages, declared := s.core.Tap().Stages(l.Pipeline)
+		if !declared {
+			return nil, false
+		}
+		out = append(out, pipeline.Places(l.Pipeline, stages)...)
+	}
+	for _, k := range st.Sinks {
+		if len(k.Dispatch) > 0 {
+			out = append(out, dispatch.Places(k.Address)...)
+		}
+	}
+	return out, true
 }
 
 // lines writes an answer line by line. It keeps the first error.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/patchbay-io/patchbay/core/tap"
 	"github.com/patchbay-io/patchbay/sdk"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 )
 
 // watching asks a core for its events and returns its lines. The first, which
@@ -119,7 +121,8 @@ func TestTapRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, q := range map[string]url.Values{
-		"pattern": {"out": {"["}}, "condition": {"where": {"event.chanel"}}, "query": {"in": {""}},
+		"pattern": {"out": {"["}}, "place": {"out": {"staged", "pipeline.sales:*"}}, "idle sink": {"out": {"sink.kafka.spare"}}, "no stage": {"in": {"staged"}},
+		"condition": {"where": {"event.chanel"}}, "query": {"in": {""}},
 	} {
 		var refused *Error
 		if err := c.Stream(context.Background(), "tap", q, nil); !errors.As(err, &refused) || refused.Code != "invalid" {
@@ -139,6 +142,26 @@ func TestTapRefused(t *testing.T) {
 	}
 	if w := ask(s, "GET", "/api/v1/tap", nil); w.Code != 401 {
 		t.Errorf("without the token: got %d, want 401", w.Code)
+	}
+}
+
+// What a pipeline's stages are is known once it has begun to work. Before that a
+// tap is not refused for a stage that nobody has heard of.
+func TestTapPlaces(t *testing.T) {
+	t.Parallel()
+	before, _, _ := setup(t)
+	core := &fakeCore{j: before.j}
+	s := New(core, prometheus.NewRegistry(), zerolog.Nop(), token)
+	if got, known := s.places(); known {
+		t.Errorf("before the pipeline works: got %v, want that they are not known", got)
+	}
+	core.tap.Declare("messaging", []string{"dedup", "enrich.crm"})
+	got, known := s.places()
+	const want = "[{pipeline.messaging:parsed false} {pipeline.messaging:dedup true} {pipeline.messaging:enrich.crm true} " +
+		"{pipeline.messaging:staged false} {pipeline.messaging:ended false} {sink.kafka.stream:delivered false} " +
+		"{sink.kafka.stream:retry false} {sink.kafka.stream:failed false}]"
+	if fmt.Sprint(got) != want || !known {
+		t.Errorf("got %v, %t, want %s", got, known, want)
 	}
 }
 

@@ -12,12 +12,23 @@ const (
 	placeFailed    = "failed" // it became a dead letter
 )
 
+// place names a place of a sink for a tap.
+func place(sink, name string) string { return "sink." + sink + ":" + name }
+
+// Places names the places of a sink for a tap.
+func Places(sink string) (out []tap.Place) {
+	for _, name := range []string{placeDelivered, placeRetry, placeFailed} {
+		out = append(out, tap.Place{Name: place(sink, name)})
+	}
+	return out
+}
+
 // show shows what became of an item, if somebody watches.
-func (d *Dispatcher) show(res *result, it *item, place, detail string) {
+func (d *Dispatcher) show(res *result, it *item, outcome, detail string) {
 	if res.rec == nil {
 		return
 	}
-	spot := res.rec.At("sink."+d.o.SinkName+":"+place, false)
+	spot := res.rec.At(place(d.o.SinkName, outcome), false)
 	if spot == nil {
 		return
 	}
@@ -25,5 +36,5 @@ func (d *Dispatcher) show(res *result, it *item, place, detail string) {
 	if err != nil {
 		return // the sink was told of it in the same form
 	}
-	spot.Add(e, tap.Note{Outcome: place, Detail: detail, Sinks: []string{d.o.SinkName}})
+	spot.Add(e, tap.Note{Outcome: outcome, Detail: detail, Sinks: []string{d.o.SinkName}})
 }

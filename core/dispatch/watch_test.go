@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,9 @@ func TestTap(t *testing.T) {
 	var got []string
 	for len(tp.Samples()) > 0 {
 		s := <-tp.Samples()
+		if !slices.Contains(Places("test.sink"), tap.Place{Name: s.Place}) {
+			t.Errorf("%s is shown and not among the sink's places", s.Place)
+		}
 		got = append(got, strings.TrimPrefix(s.Place, "sink.test.sink:")+" "+s.Event.MessageID+" "+s.Detail)
 	}
 	failure := (&sdk.Failure{Class: sdk.Transient, Err: errors.New("gone")}).Error()

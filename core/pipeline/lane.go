@@ -146,6 +146,7 @@ func (l *Lane) Source() string { return l.o.Source }
 // Run carries requests until ctx ends. It returns nil then, and an error only if
 // the journal fails or is corrupt: the lane then stands, loudly (I10).
 func (l *Lane) Run(ctx context.Context) error {
+	l.o.Tap.Declare(l.o.Pipeline, l.o.Names)
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan *parsed)
 	failed := make(chan error, 1)

@@ -22,6 +22,17 @@ const (
 // place names a place of the pipeline for a tap.
 func (o *Options) place(name string) string { return "pipeline." + o.Pipeline + ":" + name }
 
+// Places names the places of a pipeline for a tap, in the order in which events
+// pass them.
+func Places(pipeline string, stages []string) (out []tap.Place) {
+	o := Options{Pipeline: pipeline}
+	out = append(out, tap.Place{Name: o.place(placeParsed)})
+	for _, s := range stages {
+		out = append(out, tap.Place{Name: o.place(s), Stage: true})
+	}
+	return append(out, tap.Place{Name: o.place(placeStaged)}, tap.Place{Name: o.place(placeEnded)})
+}
+
 // StageNames names the stages of a pipeline for Options.Names: filter,
 // enrich.campaign. Of several without a label the second is filter.2.
 func StageNames(p *config.Pipeline) []string {

@@ -83,6 +83,40 @@ func TestTap(t *testing.T) {
 	b.balanced()
 }
 
+// What a lane shows is shown at the places that there are said to be.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	b, tp := watched(t, tap.Spec{In: []string{"*"}, Out: []string{"*"}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.lane.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	stages, declared := b.lane.o.Tap.Stages("p")
+	if !declared {
+		t.Fatal("a lane that runs has not said what its stages are")
+	}
+	b.receive("1 one\n3 three")
+	b.work(10)
+	var seen []tap.Place
+	for len(tp.Samples()) > 0 {
+		s := <-tp.Samples()
+		p := tap.Place{Name: s.Place, Stage: strings.Contains(s.Place, ":filter")}
+		if !slices.Contains(seen, p) {
+			seen = append(seen, p)
+		}
+	}
+	places := Places("p", stages)
+	for _, p := range seen {
+		if !slices.Contains(places, p) {
+			t.Errorf("%v is shown and not among the places %v", p, places)
+		}
+	}
+	if len(seen) != len(places) {
+		t.Errorf("shown at %v, want all of %v", seen, places)
+	}
+}
+
 // A step that is not committed has not happened: nobody sees it (I2).
 func TestTapShowsWhatIsCommitted(t *testing.T) {
 	t.Parallel()

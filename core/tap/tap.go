@@ -93,6 +93,8 @@ type Hub struct {
 	open atomic.Int32
 	mu   sync.Mutex
 	taps []*Tap
+	// stages are those of each pipeline that was declared.
+	stages map[string][]string
 	// now tells the time; nil means time.Now.
 	now func() time.Time
 }

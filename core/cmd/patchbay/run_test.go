@@ -124,6 +124,7 @@ func TestRun(t *testing.T) {
 	if out, _ := second.CombinedOutput(); second.ProcessState.ExitCode() != exitUnreachable {
 		t.Errorf("second core: got exit code %d, want %d\n%s", second.ProcessState.ExitCode(), exitUnreachable, out)
 	}
+	say(exitInvalid, `no place matches "pipeline.messaging:dedupe"; did you mean "pipeline.messaging:dedup"?`, "tap", "pipeline.messaging:dedupe")
 	tapped := startTap(ctx, t, dir)
 	say(0, "200 accepted", "trigger", "twilio", "delivered", "-set", "MessageSid=SM1")
 	tapped()

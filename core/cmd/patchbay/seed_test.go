@@ -144,7 +144,11 @@ func (c *scriptCore) Status() admin.Status {
 	}
 }
 
-func (c *scriptCore) Tap() *tap.Hub { return new(tap.Hub) }
+func (c *scriptCore) Tap() *tap.Hub {
+	h := new(tap.Hub)
+	h.Declare("messaging", []string{"dedup", "enrich.crm"})
+	return h
+}
 
 // RetryDeadLetter refuses what it is asked for the first time and later.
 func (c *scriptCore) RetryDeadLetter(_ context.Context, id uint64) error {

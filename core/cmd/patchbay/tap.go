@@ -45,7 +45,8 @@ func (a *app) tapCommand() *cobra.Command {
 
 and may be written as patterns: * stands for any characters, and a pattern
 without a colon for either side of it. Without a place staged and ended are
-shown. --in shows events on their way into a stage, --out as they leave it.
+shown. One that matches no place of the running core is refused, with the places
+there are. --in shows events on their way into a stage, --out as they leave it.
 
 What is shown has happened. Watching never delays events: what passes faster
 than a person can follow is counted, not shown. Personal data is
