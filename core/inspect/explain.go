@@ -41,7 +41,6 @@ type explainer struct {
 	story    *Story
 	requests map[string]*Request
 	events   int
-	looked   int // summaries
 }
 
 // parseRef reads a reference to a request of a source that the journal knows.
@@ -62,9 +61,7 @@ func (x *explainer) byID(ctx context.Context, id string) error {
 		return err
 	}
 	if x.events == 0 {
-		return &NotFound{
-			ID: id, Pipelines: names(x.j, journal.StagedIn), Chunks: x.looked, Truncated: x.story.Truncated,
-		}
+		return &NotFound{ID: id, Pipelines: names(x.j, journal.StagedIn), Truncated: x.story.Truncated}
 	}
 	return nil
 }
@@ -75,7 +72,7 @@ func (x *explainer) byRef(ctx context.Context, source string, offset uint64) err
 		return err
 	}
 	if offset >= raw.Tail() {
-		return fmt.Errorf("%w: source %s has stored %d requests, numbered from 0", ErrNotFound, source, raw.Tail())
+		return x.tooFar(source, raw.Tail())
 	}
 	if _, err := x.request(source, offset); err != nil {
 		return err
@@ -85,11 +82,20 @@ func (x *explainer) byRef(ctx context.Context, source string, offset uint64) err
 		func(e *sdk.Event, _ *staged.Meta) bool { return e.Source == source && e.RawOffset == offset })
 }
 
+// tooFar says that a source has not received so many requests.
+func (x *explainer) tooFar(source string, stored uint64) error {
+	why := "source " + source + " has received no request yet"
+	if stored > 0 {
+		why = fmt.Sprintf("source %s has received %s, the last is %s/%d", source, count(stored, "request", "requests"), source, stored-1)
+	}
+	return &NotFound{ID: x.story.ID, Why: why}
+}
+
 // search goes through all pipelines.
 func (x *explainer) search(ctx context.Context, want func(*staged.Summary) bool, match func(*sdk.Event, *staged.Meta) bool) error {
 	for _, name := range names(x.j, journal.StagedIn) {
 		decoded := 0
-		for c, err := range x.chunks(ctx, name, &x.looked, want) {
+		for c, err := range x.chunks(ctx, name, want) {
 			if err != nil {
 				return err
 			}

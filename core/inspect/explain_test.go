@@ -70,11 +70,11 @@ func TestExplainNothing(t *testing.T) {
 	t.Parallel()
 	w := full(t)
 	for _, c := range []struct{ id, want string }{
-		{"SM99", `nothing is known of "SM99": looked through 4 chunks of events in messaging`},
+		{"SM99", `nothing is known of "SM99": searched all events kept by pipeline messaging`},
 		{"", `nothing is known of ""`},
 		{strings.Repeat("x", 10000), "nothing is known of"},
-		{"twilio.support/7", "source twilio.support has stored 7 requests, numbered from 0"},
-		{"twilio.support/18446744073709551615", "has stored 7 requests"},
+		{"twilio.support/7", "source twilio.support has received 7 requests, the last is twilio.support/6"},
+		{"twilio.support/18446744073709551615", "has received 7 requests"},
 		{"twilio.sales/1", `nothing is known of "twilio.sales/1"`},
 		{"twilio.support/x", `nothing is known of`},
 		{"twilio.support/-1", `nothing is known of`},
@@ -87,6 +87,25 @@ func TestExplainNothing(t *testing.T) {
 	_, err := Explain(context.Background(), newWorld(t).j, "SM1", Options{})
 	if !errors.Is(err, ErrNotFound) {
 		t.Errorf("empty journal: got %v, want ErrNotFound", err)
+	}
+}
+
+func TestNotFound(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  NotFound
+		want string
+	}{
+		{NotFound{}, "no pipeline has had an event yet"},
+		{NotFound{Pipelines: []string{"a"}}, "searched all events kept by pipeline a"},
+		{NotFound{Pipelines: []string{"a", "b"}}, "searched all events kept by pipelines a, b"},
+		{NotFound{Pipelines: []string{"a"}, Truncated: true}, "searched the newest events kept by pipeline a, and stopped at the limit"},
+		{NotFound{Pipelines: []string{"a"}, Why: "it is too new"}, "it is too new"},
+	} {
+		c.err.ID = "SM1"
+		if got, want := c.err.Error(), `nothing is known of "SM1": `+c.want; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

@@ -77,8 +77,8 @@ type chunk struct {
 }
 
 // chunks yields the chunks of a pipeline whose summaries want asks for, newest
-// first. looked counts the summaries.
-func (r *reader) chunks(ctx context.Context, pipeline string, looked *int, want func(*staged.Summary) bool) iter.Seq2[*chunk, error] {
+// first.
+func (r *reader) chunks(ctx context.Context, pipeline string, want func(*staged.Summary) bool) iter.Seq2[*chunk, error] {
 	return func(yield func(*chunk, error) bool) {
 		l, err := r.j.Log(journal.StagedIn, pipeline)
 		if err != nil {
@@ -91,7 +91,6 @@ func (r *reader) chunks(ctx context.Context, pipeline string, looked *int, want 
 			if failed = ctx.Err(); failed != nil {
 				return false
 			}
-			*looked++
 			s, err := staged.ParseSummary(v)
 			if err != nil {
 				failed = fmt.Errorf("%w: summary of %s/%d: %w", journal.ErrCorrupt, pipeline, base, err)

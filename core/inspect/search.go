@@ -72,7 +72,6 @@ type searcher struct {
 	each    func(*Event) bool
 	env     expr.Env
 	left    int
-	looked  int
 	decoded int
 }
 
@@ -90,7 +89,7 @@ func (s *searcher) run(ctx context.Context) (truncated bool, err error) {
 		if s.f.Pipeline != "" && s.f.Pipeline != name {
 			continue
 		}
-		next, stop := iter.Pull2(s.chunks(ctx, name, &s.looked, s.want))
+		next, stop := iter.Pull2(s.chunks(ctx, name, s.want))
 		defer stop()
 		st := &stream{next: next}
 		if err := st.advance(); err != nil {

@@ -142,23 +142,29 @@ var ErrNotFound = errors.New("inspect: not found")
 type NotFound struct {
 	ID        string
 	Pipelines []string // that were searched
-	Chunks    int      // summaries that were looked at
 	Truncated bool     // a bound ended the search
+	// Why is said instead of what was searched, if it is not empty.
+	Why string
 }
 
 // Error says what was searched.
 func (n *NotFound) Error() string {
-	s := fmt.Sprintf("nothing is known of %q", n.ID)
+	s := fmt.Sprintf("nothing is known of %q: ", n.ID)
 	switch {
+	case n.Why != "":
+		return s + n.Why
 	case len(n.Pipelines) == 0:
-		s += ": the journal holds no pipeline's events yet"
-	default:
-		s += fmt.Sprintf(": looked through %d chunks of events in %s", n.Chunks, strings.Join(n.Pipelines, ", "))
+		return s + "no pipeline has had an event yet"
 	}
+	what := "pipeline "
+	if len(n.Pipelines) > 1 {
+		what = "pipelines "
+	}
+	what += strings.Join(n.Pipelines, ", ")
 	if n.Truncated {
-		s += "; the search was ended before the oldest"
+		return s + "searched the newest events kept by " + what + ", and stopped at the limit"
 	}
-	return s
+	return s + "searched all events kept by " + what
 }
 
 // Unwrap returns ErrNotFound.

@@ -28,6 +28,17 @@ func clean(s string) string {
 // clock is how times are written: UTC, in milliseconds.
 const clock = "15:04:05.000"
 
+// count is a number of things for a person: no request, 1 request, 2 requests.
+func count[N int | uint64](n N, one, many string) string {
+	switch n {
+	case 0:
+		return "no " + many
+	case 1:
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // printer writes lines and keeps the first error.
 type printer struct {
 	w *bufio.Writer
@@ -98,7 +109,7 @@ func (r *Request) receipt() string {
 			signature = fmt.Sprintf("signature ok (key %d)", r.Key+1)
 		}
 	}
-	out := fmt.Sprintf("%s, %d bytes, durable", signature, r.Bytes)
+	out := fmt.Sprintf("%s, %s, stored", signature, count(r.Bytes, "byte", "bytes"))
 	if r.Remote != "" {
 		out += ", from " + r.Remote
 	}
@@ -118,7 +129,7 @@ func (p *printer) event(e *Event) {
 		p.step(at, strings.ReplaceAll(e.Outcome, "_", "-"), "pipeline."+e.Pipeline, e.reason())
 		return
 	}
-	p.step(at, "staged", "pipeline."+e.Pipeline, fmt.Sprintf("entry %d", e.Offset))
+	p.step(at, "staged", "pipeline."+e.Pipeline, "for "+count(len(e.Deliveries), "sink", "sinks"))
 	for i := range e.Deliveries {
 		d := &e.Deliveries[i]
 		p.step(d.At, strings.ReplaceAll(d.State, "_", "-"), "sink."+d.Sink, d.detail())
@@ -156,6 +167,9 @@ func (e *Facts) attributes() string {
 // reason says why an event goes nowhere.
 func (e *Event) reason() string {
 	out := join(": ", e.By, e.Detail)
+	if e.By == byParse && e.Detail == "no_events" {
+		out = "there is no event in it"
+	}
 	if d := e.DeadLetter; d != nil {
 		out = join(": ", d.summary(), d.Reason)
 	}
@@ -171,11 +185,11 @@ func (d *Delivery) detail() string {
 		return join(": ", d.DeadLetter.summary(), d.DeadLetter.Reason)
 	}
 	if d.State == Waiting {
-		return fmt.Sprintf("%d entries stand before it", d.Ahead)
+		return count(d.Ahead, "event is", "events are") + " ahead of it"
 	}
 	var batch, took, retried, about string
 	if d.Batch > 1 {
-		batch = fmt.Sprintf("with %d others", d.Batch-1)
+		batch = "with " + count(d.Batch-1, "other", "others")
 	}
 	if d.TookMicros > 0 {
 		took = fmt.Sprintf("in %.1f ms", float64(d.TookMicros)/1000)
