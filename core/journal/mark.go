@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sort"
 
@@ -57,6 +58,9 @@ func (j *Journal) Marks(ns uint32, buckets []uint32, hashes []Hash, hit func(i i
 					return readError("marks", err)
 				}
 				hit(i, v)
+			} else if err := it.Error(); err != nil {
+				// The next seek forgets it: what could not be read is not new (I6).
+				return errors.Join(readError("marks", err), it.Close())
 			}
 		}
 		if err := it.Close(); err != nil {
