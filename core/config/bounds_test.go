@@ -201,7 +201,7 @@ func FuzzExpression(f *testing.F) {
 		if len(src) > 4096 {
 			return
 		}
-		if _, ok := precheck([]byte(src), "x.hcl"); !ok {
+		if _, _, ok := precheck([]byte(src), "x.hcl"); !ok {
 			return
 		}
 		var before runtime.MemStats

@@ -143,7 +143,7 @@ func (l *loader) givenText(v *variable, b *body, g given) cty.Value {
 			fmt.Sprintf("It must be %s, written as in a file. %s", typeName(v.want), g.from))
 		return cty.DynamicVal
 	}
-	if _, ok := precheck([]byte(g.text), ""); !ok || len(g.text) > maxFileBytes {
+	if _, _, ok := precheck([]byte(g.text), ""); !ok || len(g.text) > maxFileBytes {
 		return bad()
 	}
 	e, diags := hclsyntax.ParseExpression([]byte(g.text), "", hcl.InitialPos)

@@ -106,7 +106,7 @@ func (r *run) parseText(data []byte, display string) *hclsyntax.Body {
 		return nil
 	}
 	r.cfg.Files[display] = data
-	if d, ok := precheck(data, display); !ok {
+	if _, d, ok := precheck(data, display); !ok {
 		r.diags = append(r.diags, d)
 		r.broken[display] = true
 		return nil
@@ -183,22 +183,24 @@ func readLimited(f io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// precheck refuses what the parser must not see.
-func precheck(data []byte, filename string) (diag.Diagnostic, bool) {
+// precheck refuses what the parser must not see, and otherwise returns its tokens.
+func precheck(data []byte, filename string) (hclsyntax.Tokens, diag.Diagnostic, bool) {
 	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
-		return diag.Diagnostic{
+		return nil, diag.Diagnostic{
 			Code: diag.BadEncoding, Summary: "the file starts with a byte order mark", Detail: "Save it as UTF-8 without one.",
 			Subject: &hcl.Range{Filename: filename, Start: hcl.InitialPos, End: hcl.Pos{Line: 1, Column: 1, Byte: 3}},
 		}, false
 	}
 	if !utf8.Valid(data) {
 		at := invalidByte(data)
-		return diag.Diagnostic{
+		return nil, diag.Diagnostic{
 			Code: diag.BadEncoding, Summary: "the file is not UTF-8", Detail: fmt.Sprintf("Byte 0x%02x can't stand here. Save the file as UTF-8.", data[at.Byte]),
 			Subject: &hcl.Range{Filename: filename, Start: at, End: hcl.Pos{Line: at.Line, Column: at.Column + 1, Byte: at.Byte + 1}},
 		}, false
 	}
-	return checkNesting(data, filename)
+	tokens, _ := hclsyntax.LexConfig(data, filename, hcl.InitialPos) // the parser reports what is wrong with them
+	d, ok := checkNesting(tokens)
+	return tokens, d, ok
 }
 
 func invalidByte(data []byte) hcl.Pos {
@@ -225,8 +227,7 @@ type level struct {
 }
 
 // checkNesting counts brackets and operators as the parser would nest them.
-func checkNesting(data []byte, filename string) (diag.Diagnostic, bool) {
-	tokens, _ := hclsyntax.LexConfig(data, filename, hcl.InitialPos) // the parser reports what is wrong with them
+func checkNesting(tokens hclsyntax.Tokens) (diag.Diagnostic, bool) {
 	stack := []level{{braces: true}}
 	for _, t := range tokens {
 		top := &stack[len(stack)-1]

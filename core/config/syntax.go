@@ -14,12 +14,27 @@ const MaxFileBytes = maxFileBytes
 // encoding, nesting and syntax. The limits hold before it is parsed (I12). name
 // is the file's in the diagnostics.
 func CheckSyntax(data []byte, name string) diag.List {
+	if _, out := Lex(data, name); out.HasErrors() {
+		return out
+	}
+	return CheckLexed(data, name)
+}
+
+// Lex is the part of CheckSyntax that comes before parsing. It returns the
+// tokens that it looked at, if the list has no errors.
+func Lex(data []byte, name string) (hclsyntax.Tokens, diag.List) {
 	if len(data) > maxFileBytes {
-		return diag.List{{Code: diag.FileTooLarge, Summary: "can't read " + quote(name), Detail: upperFirst(errTooLarge.Error()) + "."}}
+		return nil, diag.List{{Code: diag.FileTooLarge, Summary: "can't read " + quote(name), Detail: upperFirst(errTooLarge.Error()) + "."}}
 	}
-	if d, ok := precheck(data, name); !ok {
-		return diag.List{d}
+	tokens, d, ok := precheck(data, name)
+	if !ok {
+		return nil, diag.List{d}
 	}
+	return tokens, nil
+}
+
+// CheckLexed is the rest of CheckSyntax, for data that Lex found no errors in.
+func CheckLexed(data []byte, name string) diag.List {
 	_, found := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 	var out diag.List
 	for _, d := range found {
@@ -31,7 +46,7 @@ func CheckSyntax(data []byte, name string) diag.List {
 // ParseExpression parses one expression, within the limits that hold for files.
 // The result is nil if the list has errors. name and line say where it stands.
 func ParseExpression(text, name string, line int) (hclsyntax.Expression, diag.List) {
-	if d, ok := precheck([]byte(text), name); !ok {
+	if _, d, ok := precheck([]byte(text), name); !ok {
 		return nil, diag.List{d}
 	}
 	e, found := hclsyntax.ParseExpression([]byte(text), name, hcl.Pos{Line: line, Column: 1})

@@ -40,16 +40,16 @@ var ErrUnstable = errors.New("format: no stable form with the same meaning")
 // Source returns the canonical form of a file. If the list has errors the file
 // can't be read, and the result is nil. name is the file's in the diagnostics.
 func Source(src []byte, name string) ([]byte, diag.List, error) {
-	if len(src) > config.MaxFileBytes {
-		return nil, config.CheckSyntax(src, name), nil
+	tokens, diags := config.Lex(src, name)
+	if diags.HasErrors() {
+		return nil, diags, nil
 	}
-	// What can't be read is formatted in vain, which does no harm: neither the
-	// lexer nor hclwrite recurs.
+	// What can't be parsed is formatted in vain, which does no harm: hclwrite
+	// does not recur.
 	checked := make(chan diag.List, 1)
-	go func() { checked <- config.CheckSyntax(src, name) }()
-	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	go func() { checked <- config.CheckLexed(src, name) }()
 	out, ok := inPieces(src, name, tokens)
-	diags := <-checked
+	diags = <-checked
 	if diags.HasErrors() {
 		return nil, diags, nil
 	}
@@ -139,17 +139,27 @@ func piece(src []byte, name string, before hclsyntax.Tokens) ([]byte, bool) {
 	if len(before) == 0 {
 		return nil, true
 	}
-	out := hclwrite.Format(tidy(src, before))
-	for range maxPasses {
+	out := tidy(src, before)
+	for range maxPasses + 1 {
 		next := hclwrite.Format(out)
 		if !bytes.Equal(next, out) {
 			out = next
 			continue
 		}
+		if bytes.Equal(withoutEnd(out), withoutEnd(text(src, before))) {
+			return out, true // it was in its form, or has only lost blank lines at its end
+		}
 		after, _ := hclsyntax.LexConfig(out, name, hcl.InitialPos)
 		return out, sameTokens(before, after) && bytes.Equal(tidy(out, after), out)
 	}
 	return nil, false
+}
+
+func withoutEnd(text []byte) []byte { return bytes.TrimRight(text, "\n") }
+
+// text is what stands from the begin of the tokens' first line to their end.
+func text(src []byte, tokens hclsyntax.Tokens) []byte {
+	return src[lineStart(src, tokens[0].Range.Start.Byte):tokens[len(tokens)-1].Range.End.Byte]
 }
 
 // tidy does what hclwrite leaves, line ends and blank lines, to the tokens of a

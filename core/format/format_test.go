@@ -129,6 +129,11 @@ func FuzzSource(f *testing.F) {
 		if diags.HasErrors() {
 			return
 		}
+		before, _ := config.Lex(src, "f")
+		after, _ := config.Lex(once, "f")
+		if !sameTokens(before, after) {
+			t.Fatalf("not the same\nsource %q\n  once %q", src, once)
+		}
 		twice, diags, err := Source(once, "f")
 		if err != nil || diags.HasErrors() || !bytes.Equal(once, twice) {
 			t.Fatalf("not stable (%v, %v)\nsource %q\n  once %q\n twice %q", diags, err, src, once, twice)
@@ -145,15 +150,25 @@ func big(n int) []byte {
 	return b.Bytes()
 }
 
+// BenchmarkSource is for a file that changes, and for one in its form already.
 func BenchmarkSource(b *testing.B) {
 	src := big(10000)
-	b.SetBytes(int64(len(src)))
-	for b.Loop() {
-		if _, diags, err := Source(src, "big.hcl"); err != nil || diags.HasErrors() {
-			b.Fatal(diags, err)
-		}
+	form, _, err := Source(src, "big.hcl")
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.ReportMetric(float64(b.Elapsed())/float64(time.Millisecond)/float64(b.N), "fmt_ms")
+	for name, src := range map[string][]byte{"changes": src, "formatted": form} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, diags, err := Source(src, "big.hcl"); err != nil || diags.HasErrors() {
+					b.Fatal(diags, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(time.Millisecond)/float64(b.N), "fmt_ms")
+		})
+	}
 }
 
 // TestPieces formats many files as one: that is done in pieces, and must give
