@@ -71,8 +71,9 @@ func TestKilledWhileWriting(t *testing.T) {
 		check := read(t, path, `SELECT (SELECT group_concat(integrity_check) FROM pragma_integrity_check),
 			count(*) - count(DISTINCT event_id), count(*) >= `+fmt.Sprint((done+1)*crashBatch)+`,
 			count(*) % `+fmt.Sprint(crashBatch)+`, count(*) - (SELECT sum(written) FROM pb_load_log),
-			count(*) - (SELECT sum(opens) FROM pb_message_state) FROM pb_events`)
-		if want := "ok|0|1|0|0|0"; check != want {
+			count(*) - (SELECT sum(opens) FROM pb_message_state),
+			(SELECT count(*) - count(DISTINCT message_id) FROM pb_message_state) FROM pb_events`)
+		if want := "ok|0|1|0|0|0|0"; check != want {
 			t.Fatalf("life %d, done to %d: got %s, want %s", life, done, check, want)
 		}
 	}

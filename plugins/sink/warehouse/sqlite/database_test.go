@@ -30,12 +30,13 @@ func TestUpgradeAndDowngrade(t *testing.T) {
 	if err := old.client.CloseSink(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	newer := newRig(t, withStep(2, "ALTER TABLE pb_load_log ADD COLUMN note TEXT"), withStep(3, "CREATE TABLE pb_extra (a INTEGER) STRICT"))
+	last := latest()
+	newer := newRig(t, withStep(last+1, "ALTER TABLE pb_load_log ADD COLUMN note TEXT"), withStep(last+2, "CREATE TABLE pb_extra (a INTEGER) STRICT"))
 	newer.path = old.path
 	if _, err := newer.open(); err != nil {
 		t.Fatal(err)
 	}
-	newer.want("SELECT group_concat(version) FROM pb_schema", "1,2,3")
+	newer.want("SELECT max(version), count(*) FROM pb_schema", fmt.Sprintf("%d|%[1]d", last+2))
 	newer.want("SELECT message_id FROM pb_events", "SM1")
 	if err := newer.client.CloseSink(t.Context()); err != nil {
 		t.Fatal(err)
@@ -61,16 +62,70 @@ func fileDigest(t *testing.T, path string) string {
 // I16: a step that does not come to its end leaves the version before it.
 func TestMigrationIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, withStep(2, "CREATE TABLE half (a INTEGER)", "CREATE TABLE nonsense ("))
+	last := latest()
+	r := newRig(t, withStep(last+1, "CREATE TABLE half (a INTEGER)", "CREATE TABLE nonsense ("))
 	if _, err := r.open(); class(err) != "config:sql" {
 		t.Fatalf("got %v, want config:sql", err)
 	}
-	r.want("SELECT group_concat(version), (SELECT count(*) FROM sqlite_schema WHERE name = 'half') FROM pb_schema", "1|0")
-	r.sink.migrations[1].statements = []string{"CREATE TABLE half (a INTEGER)"}
+	r.want("SELECT max(version), (SELECT count(*) FROM sqlite_schema WHERE name = 'half') FROM pb_schema", fmt.Sprintf("%d|0", last))
+	r.sink.migrations[last].statements = []string{"CREATE TABLE half (a INTEGER)"}
 	if _, err := r.open(); err != nil {
 		t.Fatal(err)
 	}
-	r.want("SELECT group_concat(version) FROM pb_schema", "1,2")
+	r.want("SELECT max(version) FROM pb_schema", fmt.Sprint(last+1))
+}
+
+// A file of version 1, which had a longer key on its messages, keeps its rows
+// and their numbers, and the messages in it are found and not made twice.
+func TestMessagesOfTheFirstVersion(t *testing.T) {
+	t.Parallel()
+	old := openRig(t, func(s *Sink) { s.migrations = s.migrations[:1] })
+	other := event("c", "SM1", sdk.Sent, 1)
+	other.Account = "AC2"
+	old.write("done done done", event("a", "SM1", sdk.Sent, 1), event("b", "SM2", sdk.Sent, 1), other)
+	old.want("SELECT count(*) FROM pragma_index_list('pb_message_state') WHERE origin = 'u'", "1")
+	const states = "SELECT message_no, message_id, account, events, delivery_status FROM pb_message_state ORDER BY 1"
+	before := old.query(states)
+	if err := old.client.CloseSink(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t)
+	r.path = old.path
+	if _, err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	r.want(states, before)
+	r.want("SELECT name FROM pragma_index_list('pb_message_state')", "pb_message_state_message")
+	r.write("done duplicate done", event("d", "SM1", sdk.Delivered, 2), other, event("e", "SM3", sdk.Sent, 2))
+	r.want(states, "1|SM1|AC1|2|delivered\n2|SM2|AC1|1|sent\n3|SM1|AC2|1|sent\n4|SM3|AC1|1|sent")
+	r.want("SELECT count(*), (SELECT count(*) FROM v_messages), (SELECT count(*) FROM v_journey) FROM v_events", "5|4|5")
+	r.want("PRAGMA integrity_check", "ok")
+}
+
+// People find a message by its id, and the loader by id and recipient, without
+// reading the table.
+func TestMessagesAreFoundByIndex(t *testing.T) {
+	t.Parallel()
+	r := openRig(t)
+	for _, q := range []string{findMessage(), "SELECT * FROM v_messages WHERE message_id = ?"} {
+		b, err := newBinder(r.sink.db.conn, "EXPLAIN QUERY PLAN "+q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan []string
+		if err := b.each(func(row *sqlite.Stmt) { plan = append(plan, row.ColumnText(3)) }); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(plan, "; "); !strings.Contains(got, "USING INDEX pb_message_state_message (message_id=?") {
+			t.Errorf("%s: got %s, want the index", q, got)
+		}
+	}
+}
+
+// latest is the version of the tables that this program makes.
+func latest() int64 {
+	steps := migrations()
+	return steps[len(steps)-1].version
 }
 
 func TestFileIsPrivateAndComplete(t *testing.T) {
@@ -227,6 +282,6 @@ func TestLogIsBounded(t *testing.T) {
 		r.write(strings.TrimSuffix(strings.Repeat("done ", len(in)), " "), in...)
 	}
 	if got := r.sink.db.logSize(); got == 0 || got > 4<<20 {
-		t.Errorf("log: got %d bytes, want some, at most 4 MiB", got)
+		t.Errorf("log: got %d bytes, want some, at most 4 MiB at 50 pages a checkpoint", got)
 	}
 }

@@ -18,9 +18,14 @@ const (
 	StateFold    = "_pb_fold"   // the encoded fold.State that the verdict comes from
 )
 
-// MessageKey lists the columns that identify a message to one recipient.
-// message_id leads, so that a message is found by it.
+// MessageKey lists the columns that identify a message to one recipient. The
+// loader keeps it unique: it looks for the message and adds it under one lock.
 func MessageKey() []string { return []string{"message_id", "recipient", "provider", "account"} }
+
+// MessageLookup lists the part of MessageKey that is worth an index: provider
+// and account are the same in most rows. message_id leads, so that people find
+// a message by it alone; the recipient keeps a broadcast under one id apart.
+func MessageLookup() []string { return MessageKey()[:2] }
 
 // MessageIdentity lists the columns that say whose message it is. Where the
 // events of a message disagree, the greatest value stands: a choice that does
@@ -96,7 +101,7 @@ func Verdicts() []Verdict {
 // States is the table of messages.
 func States() Table {
 	t := Table{
-		Name: StateName, Doc: "one row a message and recipient", Primary: StateMessage, Unique: [][]string{MessageKey()},
+		Name: StateName, Doc: "one row a message and recipient", Primary: StateMessage,
 		Columns: []Column{
 			{Name: "message_id", Kind: Text, Required: true, Doc: "the provider's id of the message"},
 			{Name: "recipient", Kind: Text, Required: true, Doc: "to whom; empty where the provider did not say"},
