@@ -86,7 +86,7 @@ func checkFixture(t *testing.T, j *Journal) {
 		return true
 	})
 	marked := 0
-	err = j.Marks(out.Number(), []uint32{7}, []Hash{{1, 2, 3}, {1, 2, 4}}, func(int, []byte) { marked++ })
+	err = j.Marks(out.Number(), []Ask{{7, Hash{1, 2, 3}}, {7, Hash{1, 2, 4}}}, func(int, []byte) { marked++ })
 	if err != nil || marked != 1 {
 		t.Errorf("marks: got %d, %v, want 1", marked, err)
 	}

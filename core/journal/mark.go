@@ -2,11 +2,12 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -27,45 +28,51 @@ func (j *Journal) HashIdentity(parts ...string) Hash {
 	return Hash(sum[:16])
 }
 
-// Marks looks identities up in the given buckets of a namespace, and calls hit
-// for each that is there with its value, which is valid during the call only.
-// The lookup is exact; the store's Bloom filters only save reads (I6).
-func (j *Journal) Marks(ns uint32, buckets []uint32, hashes []Hash, hit func(i int, value []byte)) error {
-	if len(hashes) == 0 || len(buckets) == 0 {
+// Ask is a question to Marks: does the bucket hold the identity?
+type Ask struct {
+	Bucket uint32
+	Hash   Hash
+}
+
+func (a Ask) compare(b Ask) int {
+	return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), bytes.Compare(a.Hash[:], b.Hash[:]))
+}
+
+// Marks looks identities up in buckets of a namespace, and calls hit for each
+// question whose bucket holds the identity with its value, which is valid during
+// the call only, in the order of buckets. The lookup is exact; the store's Bloom
+// filters only save reads (I6).
+func (j *Journal) Marks(ns uint32, asks []Ask, hit func(i int, value []byte)) error {
+	if len(asks) == 0 {
 		return nil
 	}
-	// In key order, one iterator walks forward through each bucket.
-	order := make([]int, len(hashes))
+	// In key order, one iterator walks forward.
+	order := make([]int, len(asks))
 	for i := range order {
 		order[i] = i
 	}
-	sort.Slice(order, func(a, b int) bool {
-		return bytes.Compare(hashes[order[a]][:], hashes[order[b]][:]) < 0
-	})
+	slices.SortFunc(order, func(a, b int) int { return asks[a].compare(asks[b]) })
+	lower := binary.BigEndian.AppendUint32([]byte{prefixMark}, ns)
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upperBound(lower)})
+	if err != nil {
+		return readError("marks", err)
+	}
 	var key [markKeyLen]byte
-	for _, bucket := range buckets {
-		lower := markBucketPrefix(ns, bucket)
-		it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upperBound(lower)})
-		if err != nil {
-			return readError("marks", err)
-		}
-		for _, i := range order {
-			k := appendMarkKey(key[:0], ns, bucket, hashes[i])
-			if it.SeekPrefixGE(k) && bytes.Equal(it.Key(), k) {
-				v, err := it.ValueAndErr()
-				if err != nil {
-					_ = it.Close()
-					return readError("marks", err)
-				}
-				hit(i, v)
-			} else if err := it.Error(); err != nil {
-				// The next seek forgets it: what could not be read is not new (I6).
+	for _, i := range order {
+		k := appendMarkKey(key[:0], ns, asks[i].Bucket, asks[i].Hash)
+		if it.SeekPrefixGE(k) && bytes.Equal(it.Key(), k) {
+			v, err := it.ValueAndErr()
+			if err != nil {
 				return errors.Join(readError("marks", err), it.Close())
 			}
+			hit(i, v)
+		} else if err := it.Error(); err != nil {
+			// The next seek forgets it: what could not be read is not new (I6).
+			return errors.Join(readError("marks", err), it.Close())
 		}
-		if err := it.Close(); err != nil {
-			return readError("marks", err)
-		}
+	}
+	if err := it.Close(); err != nil {
+		return readError("marks", err)
 	}
 	return nil
 }

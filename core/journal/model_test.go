@@ -220,13 +220,15 @@ func (m *machine) compare() error {
 	if err := m.j.DeadLetters(0, func(*DeadLetter) bool { dead++; return true }); err != nil || dead != want.dead {
 		return fmt.Errorf("dead letters: got %d, %v, want %d", dead, err, want.dead)
 	}
-	var hashes []Hash
+	var asks []Ask
 	for h := range want.marks {
-		hashes = append(hashes, h)
+		for bucket := range uint32(3) {
+			asks = append(asks, Ask{bucket, h})
+		}
 	}
 	hits := 0
-	if err := m.j.Marks(1, []uint32{0, 1, 2}, hashes, func(int, []byte) { hits++ }); err != nil || hits != len(hashes) {
-		return fmt.Errorf("marks: got %d, %v, want %d", hits, err, len(hashes))
+	if err := m.j.Marks(1, asks, func(int, []byte) { hits++ }); err != nil || hits != len(want.marks) {
+		return fmt.Errorf("marks: got %d, %v, want %d", hits, err, len(want.marks))
 	}
 	return nil
 }

@@ -240,22 +240,29 @@ func checkStaged(out *Log, n int) error {
 }
 
 func (r *t1Run) checkMarks(j *Journal, out *Log, n int) error {
-	var hashes []Hash
-	var of []int
-	for s := range 2 * r.appends {
-		for e := range t1Entries(s) {
-			hashes, of = append(hashes, j.HashIdentity(string(t1StepBody(s, e)))), append(of, s)
-		}
-	}
 	buckets, err := j.Buckets(out.id)
 	if err != nil {
 		return err
 	}
+	var asks []Ask
+	var of []int // the step that made each mark
+	mark := 0
+	var marks []int // of each question
+	for s := range 2 * r.appends {
+		for e := range t1Entries(s) {
+			h := j.HashIdentity(string(t1StepBody(s, e)))
+			for _, b := range buckets {
+				asks, marks = append(asks, Ask{b, h}), append(marks, mark)
+			}
+			of = append(of, s)
+			mark++
+		}
+	}
 	found := map[int]bool{}
-	if err := j.Marks(out.id, buckets, hashes, func(i int, _ []byte) { found[i] = true }); err != nil {
+	if err := j.Marks(out.id, asks, func(i int, _ []byte) { found[marks[i]] = true }); err != nil {
 		return err
 	}
-	for i := range hashes {
+	for i := range of {
 		if found[i] != (of[i] < n) {
 			return fmt.Errorf("I7: mark of step %d: there %v, with %d steps committed", of[i], found[i], n)
 		}

@@ -2,15 +2,22 @@
 //
 // An event is a duplicate if its ID or one of its further identities was
 // remembered within the window (I6). Identities are remembered as 128-bit keyed
-// hashes in time buckets half a window wide, so that what is too old is
-// forgotten a bucket at a time; the memory for an identity is thus at least one
-// window and at most one and a half. The marks are part of the same step as the
-// events they let pass (I7), and survive restarts.
+// hashes in time buckets, of which perWindow make a window, so that what is too
+// old is forgotten a bucket at a time; the memory for an identity is thus at least
+// one window and little more, at most one and a half. The marks are part of the
+// same step as the events they let pass (I7), and survive restarts.
 //
-// Most events are new. That they are is answered from memory, by a filter a bucket
-// (filter.go), so that the cost of an event hardly grows with the number of
-// identities remembered. A filter goes with its bucket: none is ever built anew
-// while events pass.
+// Buckets are narrow because hashes are random: in the store, new marks are
+// neighbours of those of their own bucket alone, which the processor's caches
+// hold, and what is compacted later overlaps with nothing older. At 10 million
+// live marks a mark cost half of what it does with two buckets a window.
+//
+// Most events are new. That they are is answered from memory, by a filter a group
+// of buckets, half a window wide (filter.go), so that the cost of an event hardly
+// grows with the number of identities remembered. The filter also says in which of
+// the buckets to look for the others. It goes with the last bucket of its group:
+// none is ever built anew while events pass. Once a filter is full the rest of its
+// group is one bucket, because every identity is looked for in each of them then.
 //
 // Buckets go by the time of receipt, never by the provider's time (F23). A clock
 // that jumps forward makes the stage forget one bucket, not all: buckets are
@@ -18,7 +25,7 @@
 //
 // A bucket's number says when it began only together with its width. So that a
 // window can be changed, the width is kept with the marks, and so is the end of
-// each bucket that another width made (layout.go).
+// each bucket that is wider, or that another width made (layout.go).
 package dedup
 
 import (
@@ -26,6 +33,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -45,16 +53,29 @@ type Stage struct {
 	found  []uint32 // buckets that New found, for Run to read
 
 	mu       sync.Mutex
-	buckets  []uint32 // that hold marks, oldest first
-	filters  map[uint32]*filter
+	buckets  []uint32           // that hold marks, oldest first
+	filters  map[uint32]*filter // by group
 	dropped  time.Time
 	everDrop bool
 	layout   layout
 }
 
-// maxFilters bounds the buckets that have a filter: three lie within the window,
+// perWindow is how many buckets make a window, perGroup how many share a filter.
+const (
+	perWindow = 2 * perGroup
+	perGroup  = 32
+)
+
+// minWidth keeps the numbers of buckets within 32 bits until 2106. A window of
+// less than perWindow seconds has fewer buckets.
+const minWidth = time.Second
+
+// group is the group of a bucket, and the bucket's number in it.
+func group(bucket uint32) (g, n uint32) { return bucket / perGroup, bucket % perGroup }
+
+// maxFilters bounds the groups that have a filter: three lie within the window,
 // one more is being filled or dropped. A clock that jumps about makes more
-// buckets; those are looked up in the journal (I12).
+// groups; those are looked up in the journal (I12).
 const maxFilters = 4
 
 // New returns the stage for a namespace, which is the pipeline's own number. now
@@ -67,15 +88,18 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 	if err != nil {
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
-	l, err := readLayout(j, ns, window/2, bs)
+	width := max(window/perWindow, minWidth)
+	l, err := readLayout(j, ns, width, bs)
 	if err != nil {
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
 	s := &Stage{
-		j: j, ns: ns, now: now, window: window, width: window / 2, found: slices.Clone(bs), buckets: bs, filters: map[uint32]*filter{}, layout: l,
+		j: j, ns: ns, now: now, window: window, width: width, found: slices.Clone(bs), buckets: bs, filters: map[uint32]*filter{}, layout: l,
 	}
-	for _, b := range bs[max(0, len(bs)-maxFilters):] {
-		s.filters[b] = newFilter(false)
+	for _, b := range slices.Backward(bs) {
+		if g, _ := group(b); s.filters[g] == nil && len(s.filters) < maxFilters {
+			s.filters[g] = newFilter(false)
+		}
 	}
 	return s, nil
 }
@@ -83,26 +107,33 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 // Run fills the filters of the buckets that were there at the start, and
 // returns. The stage works without, only slower.
 func (s *Stage) Run(ctx context.Context) error {
-	for _, bucket := range s.found {
-		if err := s.fill(ctx, bucket); err != nil {
+	for i, bucket := range s.found {
+		g, _ := group(bucket)
+		last := i+1 == len(s.found)
+		if !last {
+			next, _ := group(s.found[i+1])
+			last = next != g
+		}
+		if err := s.fill(ctx, bucket, last); err != nil {
 			return fmt.Errorf("dedup: fill filter: %w", err)
 		}
 	}
 	return nil
 }
 
-// fill adds a bucket's marks to its filter. Marks that are made meanwhile are
-// added by those who make them.
-func (s *Stage) fill(ctx context.Context, bucket uint32) error {
+// fill adds a bucket's marks to its group's filter, which is complete after the
+// last of them. Marks that are made meanwhile are added by those who make them.
+func (s *Stage) fill(ctx context.Context, bucket uint32, last bool) error {
 	const step = 4096
+	g, n := group(bucket)
 	hashes := make([]journal.Hash, 0, step)
 	add := func() (more bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		f := s.filters[bucket]
+		f := s.filters[g]
 		for _, h := range hashes {
 			if f != nil {
-				f.add(h)
+				f.add(h, n)
 			}
 		}
 		hashes = hashes[:0]
@@ -117,7 +148,7 @@ func (s *Stage) fill(ctx context.Context, bucket uint32) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.filters[bucket]; f != nil {
+	if f := s.filters[g]; f != nil && last {
 		f.complete = true
 	}
 	return nil
@@ -162,7 +193,7 @@ func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 	}
 	earlier := make(map[int]seen)
 	ask, who := s.unsure(hashes, owner)
-	err := s.j.Marks(s.ns, s.live(), ask, func(k int, v []byte) {
+	err := s.j.Marks(s.ns, ask, func(k int, v []byte) {
 		if first, ok := decodeSeen(v); ok {
 			earlier[who[k]] = first
 		}
@@ -174,23 +205,30 @@ func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 	return s.expire(b)
 }
 
-// unsure leaves out the hashes that were certainly never remembered.
-func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Hash, who []int) {
+// unsure makes the questions to the journal: each hash in each bucket that may
+// hold it. A bucket without a complete filter may hold any.
+func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Ask, who []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	filters := make([]*filter, 0, maxFilters)
-	for _, b := range s.buckets {
-		f := s.filters[b]
-		if f == nil || !f.complete {
-			return hashes, owner
-		}
-		filters = append(filters, f)
-	}
-	for i, h := range hashes {
-		for _, f := range filters {
-			if f.mayHold(h) {
-				ask, who = append(ask, h), append(who, owner[i])
+	for at := 0; at < len(s.buckets); {
+		g, _ := group(s.buckets[at])
+		var there uint32 // the group's buckets that hold anything
+		for ; at < len(s.buckets); at++ {
+			other, n := group(s.buckets[at])
+			if other != g {
 				break
+			}
+			there |= 1 << n
+		}
+		f := s.filters[g]
+		for i, h := range hashes {
+			may := there
+			if f != nil && f.complete {
+				may &= f.where(h)
+			}
+			for ; may != 0; may &= may - 1 {
+				bucket := g*perGroup + uint32(bits.TrailingZeros32(may))
+				ask, who = append(ask, journal.Ask{Bucket: bucket, Hash: h}), append(who, owner[i])
 			}
 		}
 	}
@@ -215,8 +253,8 @@ func (s *Stage) remember(b *stage.Batch, marks []mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range marks {
-		if f := s.filters[m.bucket]; f != nil {
-			f.add(m.hash)
+		if g, n := group(m.bucket); s.filters[g] != nil {
+			s.filters[g].add(m.hash, n)
 		}
 	}
 }
@@ -258,23 +296,29 @@ func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earli
 	s.remember(b, marks)
 }
 
+// bucket is the one that takes the marks of a time.
 func (s *Stage) bucket(received time.Time) uint32 {
 	n := uint32(max(0, received.UnixNano()/int64(s.width)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at, ok := slices.BinarySearch(s.buckets, n); !ok {
-		s.buckets = slices.Insert(s.buckets, at, n)
-		if len(s.filters) < maxFilters {
-			s.filters[n] = newFilter(true)
-		}
+	at, ok := slices.BinarySearch(s.buckets, n)
+	if ok {
+		return n
+	}
+	g, _ := group(n)
+	first, _ := slices.BinarySearch(s.buckets, g*perGroup)
+	alone := first == len(s.buckets) || s.buckets[first]/perGroup != g
+	if at > first && s.filters[g] != nil && s.filters[g].full() {
+		before := s.buckets[at-1]
+		s.layout.stretch(before, n)
+		return before
+	}
+	s.buckets = slices.Insert(s.buckets, at, n)
+	// Only a group without any bucket has nothing that a new filter lacks.
+	if alone && len(s.filters) < maxFilters {
+		s.filters[g] = newFilter(true)
 	}
 	return n
-}
-
-func (s *Stage) live() []uint32 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.buckets)
 }
 
 // expire drops the bucket that ended first if all of it lies outside the window.
@@ -290,9 +334,11 @@ func (s *Stage) expire(b *stage.Batch) error {
 		return nil
 	}
 	b.Tx.DropBucket(s.ns, first)
-	delete(s.filters, first)
 	delete(s.layout.Ends, first)
 	s.buckets = slices.DeleteFunc(s.buckets, func(n uint32) bool { return n == first })
+	if !slices.ContainsFunc(s.buckets, func(n uint32) bool { return n/perGroup == first/perGroup }) {
+		delete(s.filters, first/perGroup)
+	}
 	s.dropped, s.everDrop = s.now(), true
 	return nil
 }

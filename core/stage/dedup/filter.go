@@ -2,53 +2,118 @@ package dedup
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/patchbay-io/patchbay/core/journal"
 )
 
-// filter answers "was this identity certainly never remembered in this bucket?"
-// from memory. It only saves lookups: what it calls new is new, because it holds
-// every mark of its bucket; what it does not is looked up in the journal (I6).
+// filter answers for a group of buckets, from memory, which of them may hold an
+// identity; most often none. It only saves lookups: what it calls new is new,
+// because it holds every mark of its group; what it does not is looked up in the
+// journal (I6).
 //
 // It begins small and grows once, by a second, larger part, so that a quiet
 // pipeline takes little memory. Beyond that it is full, whatever the window
-// (I12): more and more new identities are looked up in vain, and the stage slows
-// down to the journal's speed.
+// (I12): more and more new identities are looked up in vain, in more and more
+// buckets.
 type filter struct {
-	complete bool // holds every mark of its bucket
+	complete bool // holds every mark of its group
 	keys     int  // added so far
-	small    bloom
-	large    bloom // nil until small is full
+	small    part
+	large    part // empty until small is full
 }
 
-// The sizes of a filter's parts. With 12 bits a key about one new identity in
-// 150 is looked up in vain.
+// The sizes of a filter's parts; a part has as much again for its columns. With
+// 12 bits a key about one new identity in 150 is taken for a possible repeat.
 const (
 	smallBytes = 1 << 20
 	largeBytes = 8 << 20
 	bitsPerKey = 12
 	smallKeys  = smallBytes * 8 / bitsPerKey
+	largeKeys  = largeBytes * 8 / bitsPerKey
 )
 
 func newFilter(complete bool) *filter {
-	return &filter{complete: complete, small: newBloom(smallBytes)}
+	return &filter{complete: complete, small: newPart(smallBytes)}
 }
 
-func (f *filter) add(h journal.Hash) {
+// add remembers that the group's bucket of that number, below perGroup, holds h.
+func (f *filter) add(h journal.Hash, bucket uint32) {
 	f.keys++
 	if f.keys <= smallKeys {
-		f.small.add(h)
+		f.small.add(h, bucket)
 		return
 	}
-	if f.large == nil {
-		f.large = newBloom(largeBytes)
+	if f.large.any == nil {
+		f.large = newPart(largeBytes)
 	}
-	f.large.add(h)
+	f.large.add(h, bucket)
 }
 
-// mayHold reports false only for an identity that was never added.
-func (f *filter) mayHold(h journal.Hash) bool {
-	return f.small.mayHold(h) || f.large != nil && f.large.mayHold(h)
+// full reports whether the filter holds more than it is made for.
+func (f *filter) full() bool { return f.keys >= smallKeys+largeKeys }
+
+// where returns the buckets that may hold h, bit n for bucket n of the group; 0
+// only for an identity that was never added.
+func (f *filter) where(h journal.Hash) uint32 {
+	w := f.small.where(h)
+	if f.large.any != nil {
+		w |= f.large.where(h)
+	}
+	return w
+}
+
+// part is a fixed amount of memory: any says quickly that no bucket holds an
+// identity, columns which of them may.
+type part struct {
+	any     bloom
+	columns columns
+}
+
+func newPart(bytes int) part { return part{newBloom(bytes), make(columns, bytes/4)} }
+
+func (p part) add(h journal.Hash, bucket uint32) {
+	p.any.add(h)
+	p.columns.add(h, bucket)
+}
+
+func (p part) where(h journal.Hash) uint32 {
+	if !p.any.mayHold(h) {
+		return 0
+	}
+	return p.columns.where(h)
+}
+
+// columns are perGroup Bloom filters side by side, one a bucket: filter n is bit
+// n of every word. One look at an identity's words answers for all of them.
+type columns []uint32
+
+// looks is how many words an identity has. A bucket with its share of a group's
+// keys is taken for one that holds an identity wrongly once in 200.
+const looks = 4
+
+// words calls each for the places of h, until it returns false. They are taken
+// from other bits than those of bloom.
+func (c columns) words(h journal.Hash, each func(*uint32) bool) {
+	a, b := binary.LittleEndian.Uint64(h[:]), binary.LittleEndian.Uint64(h[8:])
+	a, b = bits.RotateLeft64(a, 17)^b*0x9e3779b97f4a7c15, b|1
+	for range looks {
+		at, _ := bits.Mul64(a, uint64(len(c)))
+		if !each(&c[at]) {
+			return
+		}
+		a += bits.RotateLeft64(b, 29) * 0xbf58476d1ce4e5b9
+	}
+}
+
+func (c columns) add(h journal.Hash, bucket uint32) {
+	c.words(h, func(w *uint32) bool { *w |= 1 << bucket; return true })
+}
+
+func (c columns) where(h journal.Hash) uint32 {
+	all := ^uint32(0)
+	c.words(h, func(w *uint32) bool { all &= *w; return all != 0 })
+	return all
 }
 
 // bloom is a Bloom filter in blocks of one cache line. The hash is keyed and
@@ -64,16 +129,16 @@ func (f bloom) at(h journal.Hash) (*[8]uint64, uint64) {
 }
 
 func (f bloom) add(h journal.Hash) {
-	block, bits := f.at(h)
+	block, set := f.at(h)
 	for i := range block {
-		block[i] |= 1 << (bits >> (6 * i) & 63)
+		block[i] |= 1 << (set >> (6 * i) & 63)
 	}
 }
 
 func (f bloom) mayHold(h journal.Hash) bool {
-	block, bits := f.at(h)
+	block, set := f.at(h)
 	for i := range block {
-		if block[i]&(1<<(bits>>(6*i)&63)) == 0 {
+		if block[i]&(1<<(set>>(6*i)&63)) == 0 {
 			return false
 		}
 	}

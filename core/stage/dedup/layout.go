@@ -15,8 +15,8 @@ import (
 type layout struct {
 	// Width is that of the buckets which Ends does not have.
 	Width time.Duration `json:"width"`
-	// Ends are when the buckets end that were made with another width, in
-	// nanoseconds since the epoch.
+	// Ends are when the buckets end that were made with another width, or that
+	// took the marks of later times too, in nanoseconds since the epoch.
 	Ends map[uint32]int64 `json:"ends,omitempty"`
 }
 
@@ -24,6 +24,14 @@ type layout struct {
 // the bucket holds marks of both.
 func (l *layout) end(bucket uint32) time.Time {
 	return time.Unix(0, max((int64(bucket)+1)*int64(l.Width), l.Ends[bucket]))
+}
+
+// stretch makes a bucket end no sooner than another, later one.
+func (l *layout) stretch(bucket, until uint32) {
+	if l.Ends == nil {
+		l.Ends = map[uint32]int64{}
+	}
+	l.Ends[bucket] = max(l.Ends[bucket], (int64(until)+1)*int64(l.Width))
 }
 
 // layoutName is the name of the cursor in which a namespace's layout is kept: it
