@@ -40,8 +40,9 @@ func (a Ask) compare(b Ask) int {
 
 // Marks looks identities up in buckets of a namespace, and calls hit for each
 // question whose bucket holds the identity with its value, which is valid during
-// the call only, in the order of buckets. The lookup is exact; the store's Bloom
-// filters only save reads (I6).
+// the call only, in the order of buckets. The lookup is exact (I6). It does not
+// ask the store's Bloom filters: callers ask where a mark most likely is, and the
+// filter of a large table is a block of megabytes that no cache keeps.
 func (j *Journal) Marks(ns uint32, asks []Ask, hit func(i int, value []byte)) error {
 	if len(asks) == 0 {
 		return nil
@@ -52,15 +53,24 @@ func (j *Journal) Marks(ns uint32, asks []Ask, hit func(i int, value []byte)) er
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return asks[a].compare(asks[b]) })
-	lower := binary.BigEndian.AppendUint32([]byte{prefixMark}, ns)
-	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upperBound(lower)})
+	bounds := func(bucket uint32) (lower, upper []byte) {
+		lower = markBucketPrefix(ns, bucket)
+		return lower, upperBound(lower)
+	}
+	bucket := asks[order[0]].Bucket
+	lower, upper := bounds(bucket)
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return readError("marks", err)
 	}
 	var key [markKeyLen]byte
 	for _, i := range order {
-		k := appendMarkKey(key[:0], ns, asks[i].Bucket, asks[i].Hash)
-		if it.SeekPrefixGE(k) && bytes.Equal(it.Key(), k) {
+		if b := asks[i].Bucket; b != bucket {
+			bucket = b
+			it.SetBounds(bounds(b)) // no table of later buckets is opened in vain
+		}
+		k := appendMarkKey(key[:0], ns, bucket, asks[i].Hash)
+		if it.SeekGE(k) && bytes.Equal(it.Key(), k) {
 			v, err := it.ValueAndErr()
 			if err != nil {
 				return errors.Join(readError("marks", err), it.Close())

@@ -63,7 +63,7 @@ type Stage struct {
 // perWindow is how many buckets make a window, perGroup how many share a filter.
 const (
 	perWindow = 2 * perGroup
-	perGroup  = 32
+	perGroup  = 64
 )
 
 // minWidth keeps the numbers of buckets within 32 bits until 2106. A window of
@@ -98,7 +98,7 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 	}
 	for _, b := range slices.Backward(bs) {
 		if g, _ := group(b); s.filters[g] == nil && len(s.filters) < maxFilters {
-			s.filters[g] = newFilter(false)
+			s.filters[g] = newFilter(false, false)
 		}
 	}
 	return s, nil
@@ -212,7 +212,7 @@ func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Ask, w
 	defer s.mu.Unlock()
 	for at := 0; at < len(s.buckets); {
 		g, _ := group(s.buckets[at])
-		var there uint32 // the group's buckets that hold anything
+		var there uint64 // the group's buckets that hold anything
 		for ; at < len(s.buckets); at++ {
 			other, n := group(s.buckets[at])
 			if other != g {
@@ -227,7 +227,7 @@ func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Ask, w
 				may &= f.where(h)
 			}
 			for ; may != 0; may &= may - 1 {
-				bucket := g*perGroup + uint32(bits.TrailingZeros32(may))
+				bucket := g*perGroup + uint32(bits.TrailingZeros64(may))
 				ask, who = append(ask, journal.Ask{Bucket: bucket, Hash: h}), append(who, owner[i])
 			}
 		}
@@ -316,7 +316,8 @@ func (s *Stage) bucket(received time.Time) uint32 {
 	s.buckets = slices.Insert(s.buckets, at, n)
 	// Only a group without any bucket has nothing that a new filter lacks.
 	if alone && len(s.filters) < maxFilters {
-		s.filters[g] = newFilter(true)
+		before := s.filters[g-1]
+		s.filters[g] = newFilter(true, before != nil && before.isLarge())
 	}
 	return n
 }

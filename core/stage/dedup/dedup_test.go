@@ -165,7 +165,7 @@ func TestLikeSet(t *testing.T) {
 // seldom holds what was not.
 func TestFilterHoldsAll(t *testing.T) {
 	t.Parallel()
-	f := newFilter(true)
+	f := newFilter(true, false)
 	rng := rand.New(rand.NewPCG(1, 2))
 	hash := func() (h journal.Hash) {
 		binary.LittleEndian.PutUint64(h[:], rng.Uint64())
@@ -184,7 +184,7 @@ func TestFilterHoldsAll(t *testing.T) {
 		if w>>(i%perGroup)&1 == 0 {
 			t.Fatalf("key %d of %d is denied", i, len(all))
 		}
-		found += bits.OnesCount32(w)
+		found += bits.OnesCount64(w)
 	}
 	if found > len(all)*13/10 {
 		t.Errorf("%d keys are said to lie in %d buckets, want at most 1.3 each", len(all), found)

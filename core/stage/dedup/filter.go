@@ -13,13 +13,13 @@ import (
 // journal (I6).
 //
 // It begins small and grows once, by a second, larger part, so that a quiet
-// pipeline takes little memory. Beyond that it is full, whatever the window
-// (I12): more and more new identities are looked up in vain, in more and more
-// buckets.
+// pipeline takes little memory; it begins large where the group before it became
+// so. Beyond that it is full, whatever the window (I12): more and more new
+// identities are looked up in vain, in more and more buckets.
 type filter struct {
 	complete bool // holds every mark of its group
 	keys     int  // added so far
-	small    part
+	small    part // empty if the filter began large
 	large    part // empty until small is full
 }
 
@@ -33,31 +33,42 @@ const (
 	largeKeys  = largeBytes * 8 / bitsPerKey
 )
 
-func newFilter(complete bool) *filter {
-	return &filter{complete: complete, small: newPart(smallBytes)}
+// newFilter returns a filter that is complete as long as its group has no marks.
+func newFilter(complete, large bool) *filter {
+	f := &filter{complete: complete}
+	if large {
+		f.large = newPart(largeBytes)
+	} else {
+		f.small = newPart(smallBytes)
+	}
+	return f
 }
 
 // add remembers that the group's bucket of that number, below perGroup, holds h.
 func (f *filter) add(h journal.Hash, bucket uint32) {
 	f.keys++
-	if f.keys <= smallKeys {
+	if f.small.any != nil && f.keys <= smallKeys {
 		f.small.add(h, bucket)
 		return
 	}
-	if f.large.any == nil {
+	if !f.isLarge() {
 		f.large = newPart(largeBytes)
 	}
 	f.large.add(h, bucket)
 }
 
+func (f *filter) isLarge() bool { return f.large.any != nil }
+
 // full reports whether the filter holds more than it is made for.
-func (f *filter) full() bool { return f.keys >= smallKeys+largeKeys }
+func (f *filter) full() bool { return f.keys >= largeKeys }
 
 // where returns the buckets that may hold h, bit n for bucket n of the group; 0
 // only for an identity that was never added.
-func (f *filter) where(h journal.Hash) uint32 {
-	w := f.small.where(h)
-	if f.large.any != nil {
+func (f *filter) where(h journal.Hash) (w uint64) {
+	if f.small.any != nil {
+		w = f.small.where(h)
+	}
+	if f.isLarge() {
 		w |= f.large.where(h)
 	}
 	return w
@@ -70,14 +81,14 @@ type part struct {
 	columns columns
 }
 
-func newPart(bytes int) part { return part{newBloom(bytes), make(columns, bytes/4)} }
+func newPart(bytes int) part { return part{newBloom(bytes), make(columns, bytes/8)} }
 
 func (p part) add(h journal.Hash, bucket uint32) {
 	p.any.add(h)
 	p.columns.add(h, bucket)
 }
 
-func (p part) where(h journal.Hash) uint32 {
+func (p part) where(h journal.Hash) uint64 {
 	if !p.any.mayHold(h) {
 		return 0
 	}
@@ -86,15 +97,15 @@ func (p part) where(h journal.Hash) uint32 {
 
 // columns are perGroup Bloom filters side by side, one a bucket: filter n is bit
 // n of every word. One look at an identity's words answers for all of them.
-type columns []uint32
+type columns []uint64
 
 // looks is how many words an identity has. A bucket with its share of a group's
-// keys is taken for one that holds an identity wrongly once in 200.
-const looks = 4
+// keys is taken for one that holds an identity wrongly once in 100.
+const looks = 3
 
 // words calls each for the places of h, until it returns false. They are taken
 // from other bits than those of bloom.
-func (c columns) words(h journal.Hash, each func(*uint32) bool) {
+func (c columns) words(h journal.Hash, each func(*uint64) bool) {
 	a, b := binary.LittleEndian.Uint64(h[:]), binary.LittleEndian.Uint64(h[8:])
 	a, b = bits.RotateLeft64(a, 17)^b*0x9e3779b97f4a7c15, b|1
 	for range looks {
@@ -107,12 +118,12 @@ func (c columns) words(h journal.Hash, each func(*uint32) bool) {
 }
 
 func (c columns) add(h journal.Hash, bucket uint32) {
-	c.words(h, func(w *uint32) bool { *w |= 1 << bucket; return true })
+	c.words(h, func(w *uint64) bool { *w |= 1 << bucket; return true })
 }
 
-func (c columns) where(h journal.Hash) uint32 {
-	all := ^uint32(0)
-	c.words(h, func(w *uint32) bool { all &= *w; return all != 0 })
+func (c columns) where(h journal.Hash) uint64 {
+	all := ^uint64(0)
+	c.words(h, func(w *uint64) bool { all &= *w; return all != 0 })
 	return all
 }
 
