@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/rs/zerolog"
@@ -220,10 +219,10 @@ func (j *Journal) pebbleOptions() *pebble.Options {
 	}
 	for i := range o.Levels {
 		// Chunks are single large values whatever the block; marks are looked up
-		// one by one, and a small block is read and unpacked sooner.
+		// one by one, and a small block is read and unpacked sooner. There are no
+		// Bloom filters: whoever looks a mark up knows better where it is (Marks), and
+		// making them cost a tenth of a mark.
 		o.Levels[i].BlockSize = 4 << 10
-		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		o.Levels[i].FilterType = pebble.TableFilter
 		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
 		if i >= 4 {
 			o.Levels[i].Compression = func() *block.CompressionProfile { return block.SnappyCompression }

@@ -40,9 +40,8 @@ func (a Ask) compare(b Ask) int {
 
 // Marks looks identities up in buckets of a namespace, and calls hit for each
 // question whose bucket holds the identity with its value, which is valid during
-// the call only, in the order of buckets. The lookup is exact (I6). It does not
-// ask the store's Bloom filters: callers ask where a mark most likely is, and the
-// filter of a large table is a block of megabytes that no cache keeps.
+// the call only, in the order of buckets. The lookup is exact (I6). Each question
+// costs a seek, with or without a hit: callers ask where a mark most likely is.
 func (j *Journal) Marks(ns uint32, asks []Ask, hit func(i int, value []byte)) error {
 	if len(asks) == 0 {
 		return nil

@@ -89,7 +89,7 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
 	width := max(window/perWindow, minWidth)
-	l, err := readLayout(j, ns, width, bs)
+	l, err := readLayout(j, ns, window, width, bs)
 	if err != nil {
 		return nil, fmt.Errorf("dedup: %w", err)
 	}

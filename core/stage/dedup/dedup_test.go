@@ -217,6 +217,81 @@ func TestClockThatJumps(t *testing.T) {
 	b.want(111, true, "the last of them")
 }
 
+// TestFullFilter: once a group's filter is full its marks go into one bucket, in
+// which they are found for a window like all others, restarts or not, and
+// forgotten after it (I6, I12).
+func TestFullFilter(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		b := newBed(t, perWindow*time.Minute)
+		b.now = time.Unix(0, int64(perGroup*time.Minute)*1000).Add(time.Minute)
+		b.want(1, false, "first")
+		g, _ := group(b.s.buckets[0])
+		b.s.filters[g].keys = largeKeys
+		first := b.now
+		for i := range uint64(20) {
+			b.now = b.now.Add(time.Minute)
+			b.want(100+i, false, "another")
+		}
+		last := b.now
+		if n := len(b.s.buckets); n != 1 {
+			t.Errorf("buckets of a full filter: got %d, want 1", n)
+		}
+		if restart {
+			b.restart()
+		}
+		b.now = last.Add(b.window - time.Minute) // longer ago than a window for the first
+		b.want(200, false, "another group")
+		b.want(119, true, "within the window")
+		if b.now.Sub(first) <= b.window {
+			t.Fatal("the test's times are wrong")
+		}
+		for range 40 {
+			b.now = b.now.Add(b.window / 20)
+			b.pass(uint64(b.now.Unix()))
+		}
+		b.want(119, false, "two windows later")
+		if len(b.s.layout.Ends) != 0 {
+			t.Errorf("ends of buckets: got %v, want none", b.s.layout.Ends)
+		}
+	}
+}
+
+// TestBucketsOfOlderVersions: marks in buckets half a window wide, with a layout
+// or from before there was one, are found for a window (I6, I16).
+func TestBucketsOfOlderVersions(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []bool{false, true} {
+		b := newBed(t, 10*time.Hour)
+		width := b.window / 2
+		tx := b.j.Begin()
+		var id sdk.ID
+		binary.BigEndian.PutUint64(id[:], 5)
+		tx.Mark(7, uint32(b.now.UnixNano()/int64(width)), b.j.HashIdentity(string(id[:])), seen{3, 0}.encode(nil))
+		if kept {
+			l := layout{Width: width}
+			tx.SetCursor(layoutName(7), journal.Cursor{Extra: l.encode()})
+		}
+		if err := tx.Commit(journal.Durable); err != nil {
+			t.Fatal(err)
+		}
+		b.restart()
+		for range 10 {
+			b.now = b.now.Add(59 * time.Minute)
+			b.want(5, true, "within the window")
+		}
+		if err := b.s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.want(5, true, "with its filter")
+		for range 100 {
+			b.now = b.now.Add(time.Hour)
+			b.pass(uint64(b.now.Unix()))
+		}
+		b.want(5, false, "long ago")
+	}
+}
+
 // TestFillStops: filling ends with its context and leaves the stage right.
 func TestFillStops(t *testing.T) {
 	t.Parallel()

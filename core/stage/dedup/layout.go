@@ -39,9 +39,10 @@ func (l *layout) stretch(bucket, until uint32) {
 func layoutName(ns uint32) string { return fmt.Sprint("dedup/", ns) }
 
 // readLayout finds what the buckets that are there mean, for a stage with that
-// width. Marks without a layout were made with the same width.
-func readLayout(j *journal.Journal, ns uint32, width time.Duration, buckets []uint32) (layout, error) {
-	l := layout{Width: width}
+// width. Marks without a layout are older than layouts are, and were made with
+// buckets half a window wide.
+func readLayout(j *journal.Journal, ns uint32, window, width time.Duration, buckets []uint32) (layout, error) {
+	l := layout{Width: window / 2}
 	if v := j.Cursor(layoutName(ns)).Extra; len(v) > 0 {
 		if err := json.Unmarshal(v, &l); err != nil || l.Width <= 0 {
 			return l, fmt.Errorf("%w: layout of dedup marks", journal.ErrCorrupt)
