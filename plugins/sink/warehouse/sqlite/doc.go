@@ -40,6 +40,11 @@
 // a repeat that comes without the provider's time has another event_timestamp,
 // and would count twice.
 //
+// A message is found by an index on message_id and recipient. The unique key over
+// the message's whole identity, which version 1 of the tables had, was twice as
+// long and cost 3 µs more of each new message; nothing but its promise is lost,
+// which the write lock keeps: a message is looked for and added under it.
+//
 // State: the fold is code, not SQL, and pb_message_state keeps its statistics
 // beside the columns that people read. A batch reads a message once and writes
 // it once, and the states of the last batches stay in memory: that took 5 of
@@ -48,11 +53,12 @@
 // exist twice, and a late soft bounce cannot be decided from the row's columns.
 //
 // Sizes: pages of 4 KiB (8 KiB are a fifth cheaper at 100,000 rows and a
-// quarter dearer at 1,500,000), a cache of 48 MiB, a checkpoint every 1,024
-// pages, which bounds the log at 4 MiB. With eight times as many each
-// checkpoint kept the disk busy for long, and with it the syncs of core's
-// journal on the same disk: the 99th percentile of an acknowledgement under load
-// was 1 s instead of 0.1 s, in one run of each. source_payload is ANY: TEXT where the bytes are text, so that
+// quarter dearer at 1,500,000), a cache of 48 MiB. A checkpoint every 8,192 pages
+// bounds the log at 32 MiB; one every 1,024 pages was a tenth dearer, because a
+// commit alone writes up to 4,000 pages, and the log's file was cut and grown each
+// time. Neither changed how long core's acknowledgements take on the same disk.
+// Batches of 4,096 events instead of 2,048 took another twentieth off: their rows
+// share more pages. source_payload is ANY: TEXT where the bytes are text, so that
 // JSON functions read it, BLOB where they are not, so that nothing is lost.
 //
 // # Failure modes
