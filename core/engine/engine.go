@@ -44,6 +44,8 @@ type Options struct {
 	Load func(ctx context.Context) (*config.Config, *catalog.Catalog, diag.List, error)
 	// Reload asks, with every value, for what Engine.Reload does.
 	Reload <-chan struct{}
+	// Processors is what ShareProcessors returned; zero means GOMAXPROCS.
+	Processors int
 }
 
 // Engine is a configuration at work, and those that follow it. It is used once.

@@ -16,6 +16,7 @@ func (e *Engine) addReceiver(rc *config.Receiver) error {
 		Journal: e.journal, Log: e.log, Registry: e.registry, MaxInFlight: rc.MaxInFlight,
 		MaxConnections: rc.MaxConnections, MaxHeaderBytes: rc.MaxHeaderBytes, HeaderTimeout: rc.HeaderTimeout,
 		BodyTimeout: rc.BodyTimeout, IdleTimeout: rc.IdleTimeout, WriteTimeout: rc.WriteTimeout,
+		Processors: e.o.Processors,
 	}
 	if rc.TLS != nil {
 		var err error

@@ -28,9 +28,13 @@ func LimitMemory() {
 const minProcs = 4
 
 // ShareProcessors sees to it that background work delays no acknowledgement on a
-// small machine, unless the environment says how many threads there are to be.
-func ShareProcessors() {
-	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minProcs {
+// small machine, unless the environment says how many threads there are to be. It
+// returns how many processors there are, or are allowed: what the runtime found
+// before it was told otherwise.
+func ShareProcessors() int {
+	found := runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" && found < minProcs {
 		runtime.GOMAXPROCS(minProcs)
 	}
+	return found
 }

@@ -40,6 +40,8 @@ type Options struct {
 	WriteTimeout   time.Duration // [10 s] beyond BodyTimeout
 	// TLS makes the listener speak TLS; nil means plain HTTP.
 	TLS *tls.Config
+	// Processors is how many processors the process may use; zero means GOMAXPROCS.
+	Processors int
 }
 
 // Receiver is the HTTP side of core. It is safe for concurrent use.
@@ -81,7 +83,10 @@ func New(o Options) *Receiver {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Receiver{opts: o, metrics: newMetrics(o.Registry), busyAt: int64(busyPerCPU * min(runtime.GOMAXPROCS(0), runtime.NumCPU()))}
+	if o.Processors == 0 {
+		o.Processors = runtime.GOMAXPROCS(0)
+	}
+	r := &Receiver{opts: o, metrics: newMetrics(o.Registry), busyAt: int64(busyPerCPU * o.Processors)}
 	r.endpoints.Store(&map[string]*endpoint{})
 	return r
 }

@@ -3,10 +3,16 @@ package receiver
 import (
 	"bufio"
 	"io"
+	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // TestMalformed sends what is no proper request, or too much of one (F25): it is
@@ -209,5 +215,53 @@ func TestEarlyDisconnect(t *testing.T) {
 		if s := string(d.Body); s != "left" && s != "stays" {
 			t.Errorf("stored: %q was never sent", s)
 		}
+	}
+}
+
+// TestBusy: with four requests in hand for each processor, what can wait should,
+// and no longer once they are answered. A client that has not sent its body yet
+// is no request in hand.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	var held sync.RWMutex // while it is locked no sync ends
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
+			held.RLock()
+			defer held.RUnlock()
+		}
+		return nil
+	}))
+	b := newBedOn(t, fs, Options{Processors: 2, BodyTimeout: 10 * time.Second}, nil)
+	if _, err := io.WriteString(b.dial(), post("slow")[:40]); err != nil {
+		t.Fatal(err)
+	}
+	held.Lock()
+	var conns []net.Conn
+	for n := range int64(10) {
+		deadline := time.Now().Add(5 * time.Second)
+		for b.r.active.Load() != n {
+			if time.Now().After(deadline) {
+				held.Unlock()
+				t.Fatalf("requests in hand: got %d, want %d", b.r.active.Load(), n)
+			}
+			runtime.Gosched()
+		}
+		if got, want := b.r.Busy(), n >= 8; got != want {
+			t.Errorf("busy with %d in hand on 2 processors: got %v, want %v", n, got, want)
+		}
+		c := b.dial()
+		conns = append(conns, c)
+		if _, err := io.WriteString(c, post("body")); err != nil {
+			t.Error(err)
+		}
+	}
+	held.Unlock()
+	for _, c := range conns {
+		if status, _, _ := answerOf(c, "POST"); status != 200 {
+			t.Errorf("got %d, want 200", status)
+		}
+	}
+	if b.r.Busy() {
+		t.Errorf("busy with %d in hand after all were answered", b.r.active.Load())
 	}
 }

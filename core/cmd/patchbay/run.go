@@ -28,7 +28,7 @@ and patchbay reload. One with mistakes changes nothing.`,
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			engine.LimitMemory()
-			engine.ShareProcessors()
+			s.processors = engine.ShareProcessors()
 			log, setMask := a.logger()
 			reload, stop := hangups()
 			defer stop()

@@ -35,6 +35,7 @@ type setup struct {
 	vars       []string
 	varFiles   []string
 	reload     <-chan struct{} // asks the engine to read the configuration again
+	processors int             // as engine.Options
 }
 
 func (s *setup) flags(cmd *cobra.Command) {
@@ -172,7 +173,7 @@ func (a *app) prepare(ctx context.Context, dir string, s *setup, strict bool, lo
 	if diags.HasErrors() {
 		return nil, cfg, diags, nil
 	}
-	e, err := engine.New(cfg, cat, engine.Options{Log: log, Version: sdk.Version, Load: load, Reload: s.reload})
+	e, err := engine.New(cfg, cat, engine.Options{Log: log, Version: sdk.Version, Load: load, Reload: s.reload, Processors: s.processors})
 	return e, cfg, diags, err
 }
 
