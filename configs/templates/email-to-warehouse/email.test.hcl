@@ -1,7 +1,8 @@
 # `patchbay test` runs these: no provider, no secret and no database is needed.
 
 test "a delivered message is counted once" {
-  given = [file("testdata/sendgrid_delivered.http"), file("testdata/sendgrid_delivered.http")]
+  pipeline = pipeline.email
+  given    = [file("testdata/sendgrid_delivered.http"), file("testdata/sendgrid_delivered.http")]
 
   expect {
     sink  = sink.sqlite.facts

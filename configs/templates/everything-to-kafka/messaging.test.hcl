@@ -1,7 +1,8 @@
 # `patchbay test` runs these: no provider, no secret and no broker is needed.
 
 test "delivered messages of both providers reach the topic" {
-  given = [file("testdata/twilio_delivered.http"), file("testdata/sendgrid_delivered.http")]
+  pipeline = pipeline.messaging
+  given    = [file("testdata/twilio_delivered.http"), file("testdata/sendgrid_delivered.http")]
 
   expect {
     sink  = sink.kafka.events
@@ -15,7 +16,8 @@ test "delivered messages of both providers reach the topic" {
 }
 
 test "a carrier's refusal is a problem too" {
-  given = file("testdata/twilio_undelivered.http")
+  pipeline = pipeline.messaging
+  given    = file("testdata/twilio_undelivered.http")
 
   expect { sink = sink.kafka.events }
   expect {

@@ -1,7 +1,8 @@
 # `patchbay test` runs these: no provider, no secret and no database is needed.
 
 test "a delivered message is counted once" {
-  given = [file("testdata/twilio_delivered.http"), file("testdata/twilio_delivered.http")]
+  pipeline = pipeline.sms
+  given    = [file("testdata/twilio_delivered.http"), file("testdata/twilio_delivered.http")]
 
   expect {
     sink  = sink.sqlite.facts
@@ -12,7 +13,8 @@ test "a delivered message is counted once" {
 }
 
 test "a carrier's refusal keeps its code" {
-  given = file("testdata/twilio_undelivered.http")
+  pipeline = pipeline.sms
+  given    = file("testdata/twilio_undelivered.http")
 
   expect {
     sink  = sink.sqlite.facts
@@ -21,7 +23,8 @@ test "a carrier's refusal keeps its code" {
 }
 
 test "what has not left Twilio yet is not kept" {
-  given = file("testdata/twilio_queued.http")
+  pipeline = pipeline.sms
+  given    = file("testdata/twilio_queued.http")
 
   expect { filtered = 1 }
   expect { count = 0 }

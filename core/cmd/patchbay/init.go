@@ -128,8 +128,12 @@ func (a *app) writeTemplate(name, dir string) error {
 		out.Next = append([]string{"cd " + dir}, out.Next...)
 	}
 	return a.answer(out, nil, func() error {
-		_, err := fmt.Fprintf(a.stdout, "Wrote %s in %s. What to change is marked with CHANGE in patchbay.hcl.\n\nNext:\n%s",
-			strings.Join(files, ", "), dir, indent(strings.Join(out.Next, "\n")))
+		where := " into " + dir
+		if dir == "." {
+			where = ""
+		}
+		_, err := fmt.Fprintf(a.stdout, "Wrote %s%s. What to change is marked with CHANGE in patchbay.hcl.\n\nNext:\n%s",
+			strings.Join(files, ", "), where, indent(strings.Join(out.Next, "\n")))
 		return err
 	})
 }
