@@ -51,7 +51,7 @@ type reserved struct {
 }
 
 func reservations() []reserved {
-	hcl := []string{"core/config", "core/expr", "core/diag", "core/engine", "core/inspect", "core/cmd/bench", "core/format", "core/lint", "core/lockfile"}
+	hcl := []string{"core/config", "core/expr", "core/diag", "core/engine", "core/inspect", "core/cmd/bench", "core/format", "core/lint", "core/lockfile", "core/stage/stagetest"}
 	return []reserved{
 		{"github.com/cockroachdb/pebble/v2/vfs", []string{"core/journal"}, []string{"core"}, "a journal may be opened in memory by a test, and on nothing else but a disk otherwise"},
 		{"github.com/cockroachdb/pebble", []string{"core/journal"}, nil, "the store's keys and layout are the journal's alone"},
@@ -66,9 +66,10 @@ func reservations() []reserved {
 		{"github.com/jackc/pgx", []string{"core/lookup"}, nil, "what core asks outside, it asks through a lookup"},
 		{"modernc.org/sqlite", []string{"core/lookup"}, nil, "what core asks outside, it asks through a lookup"},
 		{"sdk/sdktest", []string{"sdk/sdktest"}, []string{""}, "no program links test code"},
+		{"core/stage/stagetest", nil, []string{"core/stage"}, "no program links test code"},
 		{"core/cmd", nil, nil, "a command is not a library"},
 		{"examples", nil, nil, "an example is not a library"},
-		{"testing", []string{"sdk/sdktest", "core/cmd/bench"}, []string{""}, "no program links test code"},
+		{"testing", []string{"sdk/sdktest", "core/stage/stagetest", "core/cmd/bench"}, []string{""}, "no program links test code"},
 	}
 }
 

@@ -7,35 +7,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/expr"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/core/stage/stagetest"
 	"github.com/patchbay-io/patchbay/sdk"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func parse(t *testing.T, text string) hclsyntax.Expression {
-	t.Helper()
-	e, diags := hclsyntax.ParseExpression([]byte(text), "t.hcl", hcl.InitialPos)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return e
-}
-
-func value(t *testing.T, text string) *expr.String {
-	t.Helper()
-	s, diags := expr.CompileString(parse(t, text), expr.Scope{Found: true})
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return s
-}
 
 // table has rows by key, gives up keys that begin with !, and remembers what it
 // was asked.
@@ -60,10 +41,10 @@ func (x *table) Find(ctx context.Context, keys []string, rows []*expr.Row) (fail
 func newStage(t *testing.T, x Table) *Stage {
 	t.Helper()
 	s, err := New(&config.Enrich{
-		Lookup: &config.Lookup{Address: "csv.crm"}, Key: value(t, "event.customer_id"), Set: []config.Assignment{
-			{Field: "account", Value: value(t, "found.tier")},
-			{Field: "campaign_id", Value: value(t, "event.account")},
-			{Field: "city", Attribute: true, Value: value(t, "upper(found.city)")},
+		Lookup: &config.Lookup{Address: "csv.crm"}, Key: stagetest.Value(t, "event.customer_id"), Set: []config.Assignment{
+			{Field: "account", Value: stagetest.Value(t, "found.tier")},
+			{Field: "campaign_id", Value: stagetest.Value(t, "event.account")},
+			{Field: "city", Attribute: true, Value: stagetest.Value(t, "upper(found.city)")},
 		},
 	}, x)
 	if err != nil {

@@ -4,34 +4,14 @@ import (
 	"context"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/patchbay-io/patchbay/core/expr"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/core/stage/stagetest"
 	"github.com/patchbay-io/patchbay/sdk"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func parse(t *testing.T, text string) hclsyntax.Expression {
-	t.Helper()
-	e, diags := hclsyntax.ParseExpression([]byte(text), "t.hcl", hcl.InitialPos)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return e
-}
-
-func condition(t *testing.T, text string) *expr.Bool {
-	t.Helper()
-	b, diags := expr.CompileBool(parse(t, text), expr.Scope{})
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return b
-}
 
 // TestApply proves I3: an event for which the condition does not hold ends with
 // its reason; one that ended before keeps its own.
@@ -41,7 +21,7 @@ func TestApply(t *testing.T) {
 		{Event: &sdk.Event{Channel: sdk.SMS}}, {Event: &sdk.Event{Channel: sdk.Email}}, {Event: &sdk.Event{}}, {Event: &sdk.Event{Channel: sdk.Email}},
 	}}
 	b.Items[3].End(journal.Duplicate, "dedup", "of x")
-	if err := New(condition(t, `event.channel == "sms"`), "a.hcl:7").Apply(context.Background(), b); err != nil {
+	if err := New(stagetest.Condition(t, `event.channel == "sms"`), "a.hcl:7").Apply(context.Background(), b); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []stage.Item{{}, {Outcome: journal.Filtered, By: "filter", Detail: "a.hcl:7"}, {Outcome: journal.Filtered, By: "filter", Detail: "a.hcl:7"}, {Outcome: journal.Duplicate, By: "dedup", Detail: "of x"}} {

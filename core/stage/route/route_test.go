@@ -5,34 +5,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/patchbay-io/patchbay/core/expr"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/core/stage/stagetest"
 	"github.com/patchbay-io/patchbay/sdk"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func parse(t *testing.T, text string) hclsyntax.Expression {
-	t.Helper()
-	e, diags := hclsyntax.ParseExpression([]byte(text), "t.hcl", hcl.InitialPos)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return e
-}
-
-func condition(t *testing.T, text string) *expr.Bool {
-	t.Helper()
-	b, diags := expr.CompileBool(parse(t, text), expr.Scope{})
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return b
-}
 
 // TestApply: events that match go to the route's sinks besides, each once; no
 // event ends by a route.
@@ -43,7 +23,7 @@ func TestApply(t *testing.T) {
 		{Event: &sdk.Event{Channel: sdk.SMS}, Targets: []uint32{9, 4}},
 	}}
 	b.Items[2].End(journal.Filtered, "filter", "")
-	for _, s := range []*Stage{New(condition(t, `event.channel == "sms"`), []uint32{4, 5}), New(condition(t, `true`), []uint32{5})} {
+	for _, s := range []*Stage{New(stagetest.Condition(t, `event.channel == "sms"`), []uint32{4, 5}), New(stagetest.Condition(t, `true`), []uint32{5})} {
 		if err := s.Apply(context.Background(), b); err != nil {
 			t.Fatal(err)
 		}

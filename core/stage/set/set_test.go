@@ -5,48 +5,28 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/patchbay-io/patchbay/core/config"
-	"github.com/patchbay-io/patchbay/core/expr"
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/core/stage/stagetest"
 	"github.com/patchbay-io/patchbay/sdk"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func parse(t *testing.T, text string) hclsyntax.Expression {
-	t.Helper()
-	e, diags := hclsyntax.ParseExpression([]byte(text), "t.hcl", hcl.InitialPos)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return e
-}
-
-func value(t *testing.T, text string) *expr.String {
-	t.Helper()
-	s, diags := expr.CompileString(parse(t, text), expr.Scope{Found: true})
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return s
-}
-
 // TestApply: every field that may be set, at once, so that two can change places;
 // null sets nothing; what ended stays as it was.
 func TestApply(t *testing.T) {
 	t.Parallel()
 	field := func(name, text string) config.Assignment {
-		return config.Assignment{Field: name, Value: value(t, text)}
+		return config.Assignment{Field: name, Value: stagetest.Value(t, text)}
 	}
 	s, err := New(&config.Set{Set: []config.Assignment{
 		field("sender", "event.recipient"), field("recipient", "event.sender"), field("customer_id", "lower(event.customer_id)"),
 		field("campaign_id", "event.payload.c"), field("account", "event.attributes.none"), field("conversation_id", `"x"`),
-		field("error_reason", "event.status_code"), {Field: "region", Attribute: true, Value: value(t, `"eu"`)},
-		{Field: "was", Attribute: true, Value: value(t, "event.attributes.region")},
+		field("error_reason", "event.status_code"), {Field: "region", Attribute: true, Value: stagetest.Value(t, `"eu"`)},
+		{Field: "was", Attribute: true, Value: stagetest.Value(t, "event.attributes.region")},
 	}})
 	if err != nil {
 		t.Fatal(err)
