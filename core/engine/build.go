@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/dispatch"
@@ -160,9 +161,30 @@ func (e *Engine) newLane(p *pipe, c *config.Source, s *source) *lane {
 	return &lane{Lane: pipeline.New(pipeline.Options{
 		Pipeline: p.cfg.Name, Source: c.Address, Provider: c.Type, Open: s.open, Journal: e.journal,
 		Raw: s.raw, Staged: p.log, Plugin: s.proc, Stages: stages, Targets: p.targets, Sinks: p.names,
-		Busy: e.receiver.Busy, Tap: &e.tap, Names: pipeline.StageNames(p.cfg),
+		Busy: e.receiver.Busy, Oldest: e.oldest(p.cfg.Name), Tap: &e.tap, Names: pipeline.StageNames(p.cfg),
 		Log: e.log.With().Str("pipeline", p.cfg.Name).Str("source", c.Address).Logger(),
 	})}
+}
+
+// oldest looks at the lanes that a pipeline has at the time.
+func (e *Engine) oldest(name string) func(time.Time) (time.Time, error) {
+	return func(now time.Time) (time.Time, error) {
+		first := now
+		g := e.graph.Load()
+		if g == nil || g.pipes[name] == nil {
+			return time.Time{}, nil // not at work yet: nothing is known to be over
+		}
+		for _, l := range g.pipes[name].lanes {
+			t, err := l.Oldest(now)
+			if err != nil {
+				return first, err
+			}
+			if t.Before(first) {
+				first = t
+			}
+		}
+		return first, nil
+	}
 }
 
 func (e *Engine) newDispatcher(p *config.Pipeline, log *journal.Log, c *config.Sink, s *sink, n uint32) (*dispatcher, error) {

@@ -51,6 +51,35 @@ func TestDedup(t *testing.T) {
 	b.balanced()
 }
 
+// TestDedupBehind proves I6 for a pipeline that was held up for longer than the
+// window: what was received twice within it counts once.
+func TestDedupBehind(t *testing.T) {
+	t.Parallel()
+	b := cleanBed(t, dedupFor(time.Hour))
+	for _, id := range []string{"1 a", "2 b", "1 a-again", "3 c", "2 b-again"} {
+		b.receive(id)
+		b.now = b.now.Add(20 * time.Minute)
+	}
+	received := b.now.Add(-100 * time.Minute)
+	b.now = b.now.Add(10 * time.Hour)
+	for want := range 5 {
+		got, err := b.lane.Oldest(b.now)
+		if w := received.Add(time.Duration(want) * 20 * time.Minute); err != nil || !got.Equal(w) {
+			t.Errorf("oldest before step %d: got %v, %v, want %v", want, got, err, w)
+		}
+		if err := b.one(uint64(want), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.words(); got != "a b c" {
+		t.Errorf("got %q, want a b c", got)
+	}
+	if got, err := b.lane.Oldest(b.now); err != nil || !got.Equal(b.now) {
+		t.Errorf("oldest of nothing: got %v, %v, want now", got, err)
+	}
+	b.balanced()
+}
+
 // TestDedupClockJump proves F24: a clock that jumps years ahead and back makes
 // the stage forget one bucket at most.
 func TestDedupClockJump(t *testing.T) {

@@ -45,6 +45,9 @@ type Options struct {
 	// Busy reports whether acknowledgements need the machine more; the lane then
 	// takes a share of the time only. Nil means never.
 	Busy func() bool
+	// Oldest is that of stage.Batch, for all lanes of the pipeline together. Nil
+	// means that this lane is the only one.
+	Oldest func(now time.Time) (time.Time, error)
 	// Tap shows people what passes; nil means nobody looks. Names are those of
 	// the stages, as StageNames gives them; without, stages are not shown.
 	Tap   *tap.Hub
@@ -98,6 +101,9 @@ func New(o Options) *Lane {
 			return o.Raw.Read(max(1, o.Raw.Tail())-1, 1, 1)
 		}},
 	}
+	if l.o.Oldest == nil {
+		l.o.Oldest = l.Oldest
+	}
 	l.writer.o = &l.o
 	return l
 }
@@ -129,6 +135,26 @@ func rest(took time.Duration) time.Duration { return min(4*took, 250*time.Millis
 // Backlog is the number of stored requests that the lane has not taken yet.
 func (l *Lane) Backlog() uint64 {
 	return l.o.Raw.Tail() - min(l.o.Raw.Tail(), l.o.Journal.Cursor(l.cursor).Offset)
+}
+
+// Oldest returns when the oldest request was received that the lane has not
+// carried yet, or now if none waits.
+func (l *Lane) Oldest(now time.Time) (time.Time, error) {
+	from := l.o.Journal.Cursor(l.cursor).Offset
+	entries, err := l.o.Raw.Read(from, 1, 1)
+	if errors.Is(err, journal.ErrTrimmed) {
+		if from, err = l.o.Raw.First(); err == nil {
+			entries, err = l.o.Raw.Read(from, 1, 1)
+		}
+	}
+	if err != nil || len(entries) == 0 {
+		return now, err
+	}
+	o, err := decodeOrigin(l.o.Source, l.o.Provider, entries[0])
+	if err != nil {
+		return now, err
+	}
+	return o.delivery.ReceivedAt, nil
 }
 
 // Held reports whether the lane gets nowhere because its plugin parses nothing.
@@ -283,7 +309,7 @@ func (l *Lane) step(ctx context.Context, tx *journal.Tx, p *parsed, again *journ
 	w := &l.writer
 	w.begin(tx, rec)
 	account := make([]int, len(p.entries)) // events and verdicts by request
-	b := stage.Batch{Items: make([]stage.Item, 0, len(p.events)), Tx: tx, Now: l.o.Now()}
+	b := stage.Batch{Items: make([]stage.Item, 0, len(p.events)), Tx: tx, Now: l.o.Now(), Oldest: l.o.Oldest}
 	b.Env.Now = b.Now
 	places := p.places()
 	for i := range p.events {

@@ -48,6 +48,10 @@ type Batch struct {
 	// there (I7).
 	Tx  *journal.Tx
 	Now time.Time
+	// Oldest returns when the oldest request was received that the pipeline has
+	// yet to carry, this batch included, or now if nothing waits. Nil means that
+	// nothing waits beside this batch.
+	Oldest func(now time.Time) (time.Time, error)
 	// Env is for expressions; stages set Event and Found before each use.
 	Env expr.Env
 }

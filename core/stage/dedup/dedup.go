@@ -21,7 +21,10 @@
 //
 // Buckets go by the time of receipt, never by the provider's time (F23). A clock
 // that jumps forward makes the stage forget one bucket, not all: buckets are
-// dropped one at a time and not more often than once in half their width (F24).
+// retired one at a time and not more often than once in half their width (F24).
+// A retired bucket is looked into for requests that were received within a window
+// of it, and dropped once none of these waits any more: however far a pipeline is
+// behind, what was repeated within the window counts once.
 //
 // A bucket's number says when it began only together with its width. So that a
 // window can be changed, the width is kept with the marks, and so is the end of
@@ -33,6 +36,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"sync"
@@ -52,12 +56,14 @@ type Stage struct {
 	window time.Duration
 	found  []uint32 // buckets that New found, for Run to read
 
-	mu       sync.Mutex
-	buckets  []uint32           // that hold marks, oldest first
-	filters  map[uint32]*filter // by group
-	dropped  time.Time
-	everDrop bool
-	layout   layout
+	mu      sync.Mutex
+	buckets []uint32           // that hold marks, oldest first
+	retired map[uint32]bool    // those of them that only a pipeline that is behind needs
+	filters map[uint32]*filter // by group
+	layout  layout
+	// When a bucket was retired last, and when retired ones were last found to be
+	// needed still.
+	retiredAt, neededAt time.Time
 }
 
 // perWindow is how many buckets make a window, perGroup how many share a filter.
@@ -74,8 +80,8 @@ const minWidth = time.Second
 func group(bucket uint32) (g, n uint32) { return bucket / perGroup, bucket % perGroup }
 
 // maxFilters bounds the groups that have a filter: three lie within the window,
-// one more is being filled or dropped. A clock that jumps about makes more
-// groups; those are looked up in the journal (I12).
+// one more is being filled or dropped. A clock that jumps about and a pipeline
+// that is behind make more groups; the oldest are looked up in the journal (I12).
 const maxFilters = 4
 
 // New returns the stage for a namespace, which is the pipeline's own number. now
@@ -94,7 +100,8 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
 	s := &Stage{
-		j: j, ns: ns, now: now, window: window, width: width, found: slices.Clone(bs), buckets: bs, filters: map[uint32]*filter{}, layout: l,
+		j: j, ns: ns, now: now, window: window, width: width, found: slices.Clone(bs), buckets: bs,
+		retired: map[uint32]bool{}, filters: map[uint32]*filter{}, layout: l,
 	}
 	for _, b := range slices.Backward(bs) {
 		if g, _ := group(b); s.filters[g] == nil && len(s.filters) < maxFilters {
@@ -192,7 +199,7 @@ func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 		return nil
 	}
 	earlier := make(map[int]seen)
-	ask, who := s.unsure(hashes, owner)
+	ask, who := s.unsure(hashes, owner, oldest(b))
 	err := s.j.Marks(s.ns, ask, func(k int, v []byte) {
 		if first, ok := decodeSeen(v); ok {
 			earlier[who[k]] = first
@@ -205,9 +212,26 @@ func (s *Stage) Apply(_ context.Context, b *stage.Batch) error {
 	return s.expire(b)
 }
 
-// unsure makes the questions to the journal: each hash in each bucket that may
-// hold it. A bucket without a complete filter may hold any.
-func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Ask, who []int) {
+// oldest is when the first of a batch's requests was received.
+func oldest(b *stage.Batch) time.Time {
+	t := b.Now
+	for i := range b.Items {
+		if r := b.Items[i].Event.ReceivedAt; r.Before(t) {
+			t = r
+		}
+	}
+	return t
+}
+
+// needed reports whether a bucket lies within the window of a time of receipt.
+func (s *Stage) needed(bucket uint32, received time.Time) bool {
+	return received.Sub(s.layout.end(bucket)) <= s.window
+}
+
+// unsure makes the questions to the journal for a batch that was received from a
+// time on: each hash in each bucket that may hold it. A bucket without a complete
+// filter may hold any.
+func (s *Stage) unsure(hashes []journal.Hash, owner []int, from time.Time) (ask []journal.Ask, who []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for at := 0; at < len(s.buckets); {
@@ -218,7 +242,9 @@ func (s *Stage) unsure(hashes []journal.Hash, owner []int) (ask []journal.Ask, w
 			if other != g {
 				break
 			}
-			there |= 1 << n
+			if b := s.buckets[at]; !s.retired[b] || s.needed(b, from) {
+				there |= 1 << n
+			}
 		}
 		f := s.filters[g]
 		for i, h := range hashes {
@@ -283,7 +309,7 @@ func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earli
 		if dup {
 			me = first
 		}
-		bucket := s.bucket(it.Event.ReceivedAt)
+		bucket := s.bucket(it.Event.ReceivedAt, b.Now)
 		for m := k; m < end; m++ {
 			if _, known := inBatch[hashes[m]]; known || (dup && end-k == 1) {
 				continue
@@ -296,8 +322,8 @@ func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earli
 	s.remember(b, marks)
 }
 
-// bucket is the one that takes the marks of a time.
-func (s *Stage) bucket(received time.Time) uint32 {
+// bucket is the one that takes the marks of a time of receipt.
+func (s *Stage) bucket(received, now time.Time) uint32 {
 	n := uint32(max(0, received.UnixNano()/int64(s.width)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -314,32 +340,80 @@ func (s *Stage) bucket(received time.Time) uint32 {
 		return before
 	}
 	s.buckets = slices.Insert(s.buckets, at, n)
-	// Only a group without any bucket has nothing that a new filter lacks.
-	if alone && len(s.filters) < maxFilters {
-		before := s.filters[g-1]
-		s.filters[g] = newFilter(true, before != nil && before.isLarge())
+	if !s.needed(n, now) {
+		s.retired[n] = true // the pipeline is behind by more than a window
+	}
+	if alone {
+		s.addFilter(g)
 	}
 	return n
 }
 
-// expire drops the bucket that ended first if all of it lies outside the window.
+// addFilter gives a group its filter, in place of that of an older group if there
+// are enough. The group has no bucket yet: a new filter lacks nothing.
+func (s *Stage) addFilter(g uint32) {
+	if len(s.filters) >= maxFilters {
+		oldest := slices.Min(slices.Collect(maps.Keys(s.filters)))
+		if oldest > g {
+			return
+		}
+		delete(s.filters, oldest)
+	}
+	before := s.filters[g-1]
+	s.filters[g] = newFilter(true, before != nil && before.isLarge())
+}
+
+// expire retires the bucket that ended first if all of it lies outside the
+// window, and drops those that no request needs any more.
 func (s *Stage) expire(b *stage.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.keepLayout(b.Tx)
-	if len(s.buckets) < 2 || (s.everDrop && s.now().Sub(s.dropped) < s.width/2) {
+	s.retire(b.Now)
+	if len(s.retired) == 0 || s.now().Sub(s.neededAt).Abs() < neededFor {
 		return nil
 	}
-	first := slices.MinFunc(s.buckets, func(x, y uint32) int { return s.layout.end(x).Compare(s.layout.end(y)) })
-	if b.Now.Sub(s.layout.end(first)) <= s.window {
-		return nil
+	from := oldest(b)
+	if b.Oldest != nil {
+		waits, err := b.Oldest(b.Now)
+		if err != nil {
+			return fmt.Errorf("dedup: %w", err)
+		}
+		if waits.Before(from) {
+			from = waits
+		}
 	}
-	b.Tx.DropBucket(s.ns, first)
-	delete(s.layout.Ends, first)
-	s.buckets = slices.DeleteFunc(s.buckets, func(n uint32) bool { return n == first })
-	if !slices.ContainsFunc(s.buckets, func(n uint32) bool { return n/perGroup == first/perGroup }) {
-		delete(s.filters, first/perGroup)
+	for _, n := range slices.SortedFunc(maps.Keys(s.retired), s.layout.compareEnds) {
+		if s.needed(n, from) {
+			s.neededAt = s.now()
+			break
+		}
+		s.drop(b.Tx, n)
 	}
-	s.dropped, s.everDrop = s.now(), true
 	return nil
+}
+
+func (s *Stage) drop(tx *journal.Tx, bucket uint32) {
+	tx.DropBucket(s.ns, bucket)
+	delete(s.retired, bucket)
+	delete(s.layout.Ends, bucket)
+	s.buckets = slices.DeleteFunc(s.buckets, func(n uint32) bool { return n == bucket })
+	g, _ := group(bucket)
+	if !slices.ContainsFunc(s.buckets, func(n uint32) bool { return n/perGroup == g }) {
+		delete(s.filters, g)
+	}
+}
+
+// neededFor is how long nobody is asked whether retired buckets are still needed
+// after the answer was yes: it takes a look at each lane's next request.
+const neededFor = time.Second
+
+func (s *Stage) retire(now time.Time) {
+	if len(s.buckets)-len(s.retired) < 2 || (!s.retiredAt.IsZero() && s.now().Sub(s.retiredAt) < s.width/2) {
+		return
+	}
+	live := slices.DeleteFunc(slices.Clone(s.buckets), func(n uint32) bool { return s.retired[n] })
+	if first := slices.MinFunc(live, s.layout.compareEnds); !s.needed(first, now) {
+		s.retired[first], s.retiredAt = true, s.now()
+	}
 }

@@ -26,6 +26,8 @@ func (l *layout) end(bucket uint32) time.Time {
 	return time.Unix(0, max((int64(bucket)+1)*int64(l.Width), l.Ends[bucket]))
 }
 
+func (l *layout) compareEnds(a, b uint32) int { return l.end(a).Compare(l.end(b)) }
+
 // stretch makes a bucket end no sooner than another, later one.
 func (l *layout) stretch(bucket, until uint32) {
 	if l.Ends == nil {
