@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/patchbay-io/patchbay/core/pluginhost"
 )
 
 // A machine of few processors gets more threads than that, unless somebody chose;
@@ -32,12 +34,13 @@ func TestPluginsAreNice(t *testing.T) {
 	ctx := testContext(t)
 	r := startRig(ctx, t, one)
 	g := r.graph.Load()
-	for address, id := range map[string]string{
-		"numbers.a": g.sources["numbers.a"].proc.Status().PID, "lines.x": g.sinks["lines.x"].proc.Status().PID,
+	for address, status := range map[string]func() pluginhost.Status{
+		"numbers.a": g.sources["numbers.a"].proc.Status, "lines.x": g.sinks["lines.x"].proc.Status,
 	} {
-		pid, err := strconv.Atoi(id)
+		r.until(ctx, t, "plugin of "+address, func() bool { return status().PID != "" })
+		pid, err := strconv.Atoi(status().PID)
 		if err != nil {
-			t.Fatalf("%s: process %q", address, id)
+			t.Fatalf("%s: %v", address, err)
 		}
 		// The system call adds 20 to what is less than nice, so that no result is an error.
 		got, err := syscall.Getpriority(syscall.PRIO_PROCESS, pid)
