@@ -41,9 +41,9 @@
 // and would count twice.
 //
 // A message is found by an index on message_id and recipient. The unique key over
-// the message's whole identity, which version 1 of the tables had, was twice as
-// long and cost 3 µs more of each new message; nothing but its promise is lost,
-// which the write lock keeps: a message is looked for and added under it.
+// the message's whole identity, which older files have, is twice as long and cost
+// 3 µs more of each new message; nothing but its promise is lost, which the write
+// lock keeps: a message is looked for and added under it.
 //
 // State: the fold is code, not SQL, and pb_message_state keeps its statistics
 // beside the columns that people read. A batch reads a message once and writes

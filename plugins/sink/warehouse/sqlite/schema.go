@@ -58,43 +58,24 @@ type migration struct {
 // migrations lists the versions in order. Add to the end; never change one that
 // was released.
 func migrations() []migration {
-	states := table.States()
-	states.Unique = append(states.Unique, table.MessageKey())
-	return []migration{
-		{version: 1, statements: append([]string{
-			createTable(table.Schema()),
-			createTable(table.Loads()),
-			createTable(states),
-			createTable(table.Events()),
-			// Rows of one message, and rows of a time. Both keys grow with the rows, so
-			// that their pages are written together; an index on message_id, whose
-			// values are random, costs as much as the rest of the insert.
-			"CREATE INDEX pb_events_message ON pb_events (" + table.EventMessage + ") WHERE " + table.EventMessage + " IS NOT NULL",
-			"CREATE INDEX pb_events_time ON pb_events (event_timestamp)",
-		}, views()...)},
-		{version: 2, statements: shortMessageIndex()},
-	}
+	return []migration{{version: 1, statements: append([]string{
+		createTable(table.Schema()),
+		createTable(table.Loads()),
+		createTable(table.States()),
+		createTable(table.Events()),
+		// Files made before this index was chosen have a UNIQUE key over all of
+		// table.MessageKey instead, which serves as well and is not made anew: the
+		// tables are the same.
+		messageIndex,
+		// Rows of one message, and rows of a time. Both keys grow with the rows, so
+		// that their pages are written together; an index on message_id, whose
+		// values are random, costs as much as the rest of the insert.
+		"CREATE INDEX pb_events_message ON pb_events (" + table.EventMessage + ") WHERE " + table.EventMessage + " IS NOT NULL",
+		"CREATE INDEX pb_events_time ON pb_events (event_timestamp)",
+	}, views()...)}}
 }
 
-// shortMessageIndex replaces the unique key over all four columns of a
-// message's identity, whose entries were twice as long, by an index on the two
-// that differ from message to message. SQLite can't drop a UNIQUE, so the table
-// is made anew; its views are made again because they name it.
-func shortMessageIndex() []string {
-	old := table.States()
-	made := old
-	made.Name += "_2"
-	_, columns := insertInto(old, "")
-	list := strings.Join(columns, ", ")
-	out := []string{"DROP VIEW v_events", "DROP VIEW v_messages", "DROP VIEW v_journey",
-		createTable(made),
-		fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s ORDER BY %[4]s", made.Name, list, old.Name, old.Primary),
-		"DROP TABLE " + old.Name,
-		fmt.Sprintf("ALTER TABLE %s RENAME TO %s", made.Name, old.Name),
-		fmt.Sprintf("CREATE INDEX pb_message_state_message ON %s (%s)", old.Name, strings.Join(table.MessageLookup(), ", ")),
-	}
-	return append(out, views()...)
-}
+var messageIndex = fmt.Sprintf("CREATE INDEX pb_message_state_message ON %s (%s)", table.StateName, strings.Join(table.MessageLookup(), ", "))
 
 // utc renders a column of microseconds as text. Arithmetic is on integers: a
 // double has no microseconds left at today's dates.
