@@ -105,7 +105,7 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 	}
 	for _, b := range slices.Backward(bs) {
 		if g, _ := group(b); s.filters[g] == nil && len(s.filters) < maxFilters {
-			s.filters[g] = newFilter(false, false)
+			s.filters[g] = newFilter(false, 0)
 		}
 	}
 	return s, nil
@@ -359,8 +359,11 @@ func (s *Stage) addFilter(g uint32) {
 		}
 		delete(s.filters, oldest)
 	}
-	before := s.filters[g-1]
-	s.filters[g] = newFilter(true, before != nil && before.isLarge())
+	size := 0
+	if before := s.filters[g-1]; before != nil {
+		size = before.enough()
+	}
+	s.filters[g] = newFilter(true, size)
 }
 
 // expire retires the bucket that ended first if all of it lies outside the

@@ -97,6 +97,13 @@ func (b *bed) pass(ids ...uint64) []bool {
 	return out
 }
 
+// hash is that of the identity of a number.
+func (b *bed) hash(id uint64) journal.Hash {
+	var e sdk.ID
+	binary.BigEndian.PutUint64(e[:], id)
+	return b.j.HashIdentity(string(e[:]))
+}
+
 func (b *bed) want(id uint64, duplicate bool, why string) {
 	b.t.Helper()
 	if got := b.pass(id)[0]; got != duplicate {
@@ -174,7 +181,7 @@ func TestLikeSet(t *testing.T) {
 // seldom holds what was not.
 func TestFilterHoldsAll(t *testing.T) {
 	t.Parallel()
-	f := newFilter(true, false)
+	f := newFilter(true, 0)
 	rng := rand.New(rand.NewPCG(1, 2))
 	hash := func() (h journal.Hash) {
 		binary.LittleEndian.PutUint64(h[:], rng.Uint64())
@@ -182,7 +189,7 @@ func TestFilterHoldsAll(t *testing.T) {
 		return h
 	}
 	var all []journal.Hash
-	for i := range smallKeys + 200_000 {
+	for i := range 400_000 { // more than two parts hold
 		h := hash()
 		all = append(all, h)
 		f.add(h, uint32(i%perGroup))
@@ -198,6 +205,9 @@ func TestFilterHoldsAll(t *testing.T) {
 	if found > len(all)*18/10 {
 		t.Errorf("%d keys are said to lie in %d buckets, want at most 1.8 each", len(all), found)
 	}
+	if len(f.parts) != 3 || f.full() {
+		t.Errorf("got %d parts, full: %v, want 3 and not full", len(f.parts), f.full())
+	}
 	const asked = 100_000
 	wrong := 0
 	for range asked {
@@ -207,6 +217,25 @@ func TestFilterHoldsAll(t *testing.T) {
 	}
 	if wrong > asked/50 {
 		t.Errorf("%d of %d unknown keys are held, want at most one in fifty", wrong, asked)
+	}
+}
+
+// TestFilterSize: a group's filter begins with the size that the group before it
+// would have needed, and with a smaller one when there is less to do (I12).
+func TestFilterSize(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, perWindow*time.Minute)
+	for _, step := range []struct{ keys, size int }{{0, 0}, {10, 0}, {300_000, 2}, {90_000, 1}, {30_000_000, 3}, {1_000_000, 2}, {5, 0}} {
+		g, _ := group(uint32(b.now.UnixNano() / int64(time.Minute)))
+		b.pass(uint64(step.keys))
+		f := b.s.filters[g]
+		f.parts[0].keys = step.keys // as if the group had so many by its end
+		b.now = b.now.Add(perGroup * time.Minute)
+		b.pass(uint64(step.keys) + 1)
+		next, _ := group(uint32(b.now.UnixNano() / int64(time.Minute)))
+		if got := b.s.filters[next].size(); got != step.size {
+			t.Errorf("after a group of %d: got size %d, want %d", step.keys, got, step.size)
+		}
 	}
 }
 
@@ -235,8 +264,11 @@ func TestFullFilter(t *testing.T) {
 		b := newBed(t, perWindow*time.Minute)
 		b.now = time.Unix(0, int64(perGroup*time.Minute)*1000).Add(time.Minute)
 		b.want(1, false, "first")
-		g, _ := group(b.s.buckets[0])
-		b.s.filters[g].keys = largeKeys
+		g, n := group(b.s.buckets[0])
+		f := newFilter(true, len(partBytes)-1)
+		f.add(b.hash(1), n)
+		f.parts[0].keys = partBytes[len(partBytes)-1]
+		b.s.filters[g] = f
 		first := b.now
 		for i := range uint64(20) {
 			b.now = b.now.Add(time.Minute)
@@ -274,9 +306,7 @@ func TestBucketsOfOlderVersions(t *testing.T) {
 		b := newBed(t, 10*time.Hour)
 		width := b.window / 2
 		tx := b.j.Begin()
-		var id sdk.ID
-		binary.BigEndian.PutUint64(id[:], 5)
-		tx.Mark(7, uint32(b.now.UnixNano()/int64(width)), b.j.HashIdentity(string(id[:])), seen{3, 0}.encode(nil))
+		tx.Mark(7, uint32(b.now.UnixNano()/int64(width)), b.hash(5), seen{3, 0}.encode(nil))
 		if kept {
 			l := layout{Width: width}
 			tx.SetCursor(layoutName(7), journal.Cursor{Extra: l.encode()})

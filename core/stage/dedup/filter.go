@@ -12,64 +12,65 @@ import (
 // because it holds every mark of its group; what it does not is looked up in the
 // journal (I6).
 //
-// It begins small and grows once, by a second, larger part, so that a quiet
-// pipeline takes little memory; it begins large where the group before it became
-// so. Beyond that it is full, whatever the window (I12): more and more new
-// identities are looked up in vain, in more and more buckets.
+// It begins small, so that a quiet pipeline takes little memory, or with the size
+// that would have done for the group before it, and grows part by part. With its
+// last part it is full, whatever the window (I12): more and more new identities
+// are looked up in vain, in more and more buckets.
 type filter struct {
 	complete bool // holds every mark of its group
-	keys     int  // added so far
-	small    part // empty if the filter began large
-	large    part // empty until small is full
+	parts    []part
 }
 
-// The sizes of a filter's parts; a part has as much again for its columns. With
-// 12 bits a key about one new identity in 150 is taken for a possible repeat.
-const (
-	smallBytes = 1 << 20
-	largeBytes = 8 << 20
-	bitsPerKey = 12
-	smallKeys  = smallBytes * 8 / bitsPerKey
-	largeKeys  = largeBytes * 8 / bitsPerKey
-)
+// partBytes are the sizes of a filter's parts; each has as much again for its
+// columns. A part takes its share of keys, and then the next one begins.
+var partBytes = [...]int{32 << 10, 256 << 10, 2 << 20, 8 << 20}
 
-// newFilter returns a filter that is complete as long as its group has no marks.
-func newFilter(complete, large bool) *filter {
-	f := &filter{complete: complete}
-	if large {
-		f.large = newPart(largeBytes)
-	} else {
-		f.small = newPart(smallBytes)
-	}
-	return f
+// bitsPerKey makes a part take one new identity in 150 for a possible repeat.
+const bitsPerKey = 12
+
+// newFilter returns a filter with a part of one of the sizes. It is complete as
+// long as its group has no marks.
+func newFilter(complete bool, size int) *filter {
+	return &filter{complete: complete, parts: []part{newPart(size)}}
 }
 
 // add remembers that the group's bucket of that number, below perGroup, holds h.
 func (f *filter) add(h journal.Hash, bucket uint32) {
-	f.keys++
-	if f.small.any != nil && f.keys <= smallKeys {
-		f.small.add(h, bucket)
-		return
+	p := &f.parts[len(f.parts)-1]
+	if p.full() && p.size+1 < len(partBytes) {
+		f.parts = append(f.parts, newPart(p.size+1))
+		p = &f.parts[len(f.parts)-1]
 	}
-	if !f.isLarge() {
-		f.large = newPart(largeBytes)
-	}
-	f.large.add(h, bucket)
+	p.add(h, bucket)
 }
 
-func (f *filter) isLarge() bool { return f.large.any != nil }
+// size is that of the last part.
+func (f *filter) size() int { return f.parts[len(f.parts)-1].size }
 
-// full reports whether the filter holds more than it is made for.
-func (f *filter) full() bool { return f.keys >= largeKeys }
+// enough is the smallest size of a part that would have taken all of f's keys.
+func (f *filter) enough() int {
+	keys := 0
+	for i := range f.parts {
+		keys += f.parts[i].keys
+	}
+	size := 0
+	for size+1 < len(partBytes) && keys > capacity(size) {
+		size++
+	}
+	return size
+}
+
+// capacity is how many keys a part of a size takes.
+func capacity(size int) int { return partBytes[size] * 8 / bitsPerKey }
+
+// full reports whether the filter holds as much as it is made for.
+func (f *filter) full() bool { return f.size()+1 == len(partBytes) && f.parts[len(f.parts)-1].full() }
 
 // where returns the buckets that may hold h, bit n for bucket n of the group; 0
 // only for an identity that was never added.
 func (f *filter) where(h journal.Hash) (w uint64) {
-	if f.small.any != nil {
-		w = f.small.where(h)
-	}
-	if f.isLarge() {
-		w |= f.large.where(h)
+	for i := range f.parts {
+		w |= f.parts[i].where(h)
 	}
 	return w
 }
@@ -77,18 +78,25 @@ func (f *filter) where(h journal.Hash) (w uint64) {
 // part is a fixed amount of memory: any says quickly that no bucket holds an
 // identity, columns which of them may.
 type part struct {
+	size    int // in partBytes
+	keys    int // added so far
 	any     bloom
 	columns columns
 }
 
-func newPart(bytes int) part { return part{newBloom(bytes), make(columns, bytes/8)} }
+func newPart(size int) part {
+	return part{size: size, any: newBloom(partBytes[size]), columns: make(columns, partBytes[size]/8)}
+}
 
-func (p part) add(h journal.Hash, bucket uint32) {
+func (p *part) full() bool { return p.keys >= capacity(p.size) }
+
+func (p *part) add(h journal.Hash, bucket uint32) {
+	p.keys++
 	p.any.add(h)
 	p.columns.add(h, bucket)
 }
 
-func (p part) where(h journal.Hash) uint64 {
+func (p *part) where(h journal.Hash) uint64 {
 	if !p.any.mayHold(h) {
 		return 0
 	}
