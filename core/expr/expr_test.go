@@ -83,10 +83,12 @@ func TestBool(t *testing.T) {
 		`unix(event.received_at) - unix(event.event_timestamp) == 5`:  true,
 		`timestamp("2026-01-01T00:00:00Z") < now()`:                   true,
 		// Null.
-		`event.customer_id == null`:                         true,
-		`event.customer_id != null`:                         false,
-		`null == null`:                                      true,
-		`null != null`:                                      false,
+		`event.customer_id == null`: true,
+		`event.customer_id != null`: false,
+		`null == null`:              true,
+		`null != null`:              false,
+		// Zero has no sign.
+		`tostring(-(0)) == "0" && "${0 * -1}" == "0"`:       true,
 		`event.customer_id == "x"`:                          false,
 		`event.customer_id != "x"`:                          false,
 		`event.customer_id == event.customer_id`:            false,

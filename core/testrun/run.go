@@ -1,6 +1,7 @@
 package testrun
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -192,10 +193,12 @@ func (r *runner) happen(ctx context.Context, t *config.Test, n int, res *Result)
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
 	if err := w.carry(ctx); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err() // a plugin that was interrupted says it in other words
+		// A plugin that was interrupted says it in other words, and may notice the
+		// end a moment before it has come here.
+		if end, _ := ctx.Deadline(); time.Until(end) < r.o.Timeout/20 {
+			return context.DeadlineExceeded
 		}
-		return err
+		return cmp.Or(ctx.Err(), err)
 	}
 	h, err := w.read(res.Received)
 	if err != nil {
