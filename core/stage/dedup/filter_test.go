@@ -1,0 +1,116 @@
+package dedup
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/patchbay-io/patchbay/core/journal"
+)
+
+// TestFilterHoldsAll: a filter never denies what was added, small or large, and
+// seldom holds what was not.
+func TestFilterHoldsAll(t *testing.T) {
+	t.Parallel()
+	f := newFilter(true, 0)
+	rng := rand.New(rand.NewPCG(1, 2))
+	hash := func() (h journal.Hash) {
+		binary.LittleEndian.PutUint64(h[:], rng.Uint64())
+		binary.LittleEndian.PutUint64(h[8:], rng.Uint64())
+		return h
+	}
+	var all []journal.Hash
+	for i := range 400_000 { // more than two parts hold
+		h := hash()
+		all = append(all, h)
+		f.add(h, uint32(i%perGroup))
+	}
+	found := 0
+	for i, h := range all {
+		w := f.where(h)
+		if w>>(i%perGroup)&1 == 0 {
+			t.Fatalf("key %d of %d is denied", i, len(all))
+		}
+		found += bits.OnesCount64(w)
+	}
+	if found > len(all)*18/10 {
+		t.Errorf("%d keys are said to lie in %d buckets, want at most 1.8 each", len(all), found)
+	}
+	if len(f.parts) != 3 || f.full() {
+		t.Errorf("got %d parts, full: %v, want 3 and not full", len(f.parts), f.full())
+	}
+	const asked = 100_000
+	wrong := 0
+	for range asked {
+		if f.where(hash()) != 0 {
+			wrong++
+		}
+	}
+	if wrong > asked/50 {
+		t.Errorf("%d of %d unknown keys are held, want at most one in fifty", wrong, asked)
+	}
+}
+
+// TestFilterSize: a group's filter begins with the size that the group before it
+// would have needed, and with a smaller one when there is less to do (I12).
+func TestFilterSize(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, perWindow*time.Minute)
+	for _, step := range []struct{ keys, size int }{{0, 0}, {10, 0}, {300_000, 2}, {90_000, 1}, {30_000_000, 3}, {1_000_000, 2}, {5, 0}} {
+		g, _ := group(uint32(b.now.UnixNano() / int64(time.Minute)))
+		b.pass(uint64(step.keys))
+		f := b.s.filters[g]
+		f.parts[0].keys = step.keys // as if the group had so many by its end
+		b.now = b.now.Add(perGroup * time.Minute)
+		b.pass(uint64(step.keys) + 1)
+		next, _ := group(uint32(b.now.UnixNano() / int64(time.Minute)))
+		if got := b.s.filters[next].size(); got != step.size {
+			t.Errorf("after a group of %d: got size %d, want %d", step.keys, got, step.size)
+		}
+	}
+}
+
+// TestFullFilter: once a group's filter is full its marks go into one bucket, in
+// which they are found for a window like all others, restarts or not, and
+// forgotten after it (I6, I12).
+func TestFullFilter(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		b := newBed(t, perWindow*time.Minute)
+		b.now = time.Unix(0, int64(perGroup*time.Minute)*1000).Add(time.Minute)
+		b.want(1, false, "first")
+		g, n := group(b.s.buckets[0])
+		f := newFilter(true, len(partBytes)-1)
+		f.add(b.hash(1), n)
+		f.parts[0].keys = partBytes[len(partBytes)-1]
+		b.s.filters[g] = f
+		first := b.now
+		for i := range uint64(20) {
+			b.now = b.now.Add(time.Minute)
+			b.want(100+i, false, "another")
+		}
+		last := b.now
+		if n := len(b.s.buckets); n != 1 {
+			t.Errorf("buckets of a full filter: got %d, want 1", n)
+		}
+		if restart {
+			b.restart()
+		}
+		b.now = last.Add(b.window - time.Minute) // longer ago than a window for the first
+		b.want(200, false, "another group")
+		b.want(119, true, "within the window")
+		if b.now.Sub(first) <= b.window {
+			t.Fatal("the test's times are wrong")
+		}
+		for range 40 {
+			b.now = b.now.Add(b.window / 20)
+			b.pass(uint64(b.now.Unix()))
+		}
+		b.want(119, false, "two windows later")
+		if len(b.s.layout.Ends) != 0 {
+			t.Errorf("ends of buckets: got %v, want none", b.s.layout.Ends)
+		}
+	}
+}
