@@ -33,6 +33,7 @@ package dedup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -81,7 +82,8 @@ func group(bucket uint32) (g, n uint32) { return bucket / perGroup, bucket % per
 
 // maxFilters bounds the groups that have a filter: three lie within the window,
 // one more is being filled or dropped. A clock that jumps about and a pipeline
-// that is behind make more groups; the oldest are looked up in the journal (I12).
+// that is behind make more groups; what is farthest from the present is looked up
+// in the journal (I12).
 const maxFilters = 4
 
 // New returns the stage for a namespace, which is the pipeline's own number. now
@@ -344,20 +346,22 @@ func (s *Stage) bucket(received, now time.Time) uint32 {
 		s.retired[n] = true // the pipeline is behind by more than a window
 	}
 	if alone {
-		s.addFilter(g)
+		s.addFilter(g, now)
 	}
 	return n
 }
 
-// addFilter gives a group its filter, in place of that of an older group if there
-// are enough. The group has no bucket yet: a new filter lacks nothing.
-func (s *Stage) addFilter(g uint32) {
+// addFilter gives a group its filter, unless there are enough for groups that are
+// nearer to the present. The group has no bucket yet: a new filter lacks nothing.
+func (s *Stage) addFilter(g uint32, now time.Time) {
 	if len(s.filters) >= maxFilters {
-		oldest := slices.Min(slices.Collect(maps.Keys(s.filters)))
-		if oldest > g {
+		present := now.UnixNano() / int64(s.width) / perGroup
+		away := func(g uint32) int64 { return max(int64(g)-present, present-int64(g)) }
+		farthest := slices.MaxFunc(slices.Collect(maps.Keys(s.filters)), func(a, b uint32) int { return cmp.Compare(away(a), away(b)) })
+		if away(farthest) <= away(g) {
 			return
 		}
-		delete(s.filters, oldest)
+		delete(s.filters, farthest)
 	}
 	size := 0
 	if before := s.filters[g-1]; before != nil {

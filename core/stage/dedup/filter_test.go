@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,6 +69,37 @@ func TestFilterSize(t *testing.T) {
 		next, _ := group(uint32(b.now.UnixNano() / int64(time.Minute)))
 		if got := b.s.filters[next].size(); got != step.size {
 			t.Errorf("after a group of %d: got size %d, want %d", step.keys, got, step.size)
+		}
+	}
+}
+
+// TestFiltersAfterAJump: buckets of a clock that was years ahead for a while, or
+// of a pipeline that is behind, take no filter from those that all events are
+// looked for in (F24, I12).
+func TestFiltersAfterAJump(t *testing.T) {
+	t.Parallel()
+	for name, jump := range map[string]time.Duration{"ahead": 10 * 365 * 24 * time.Hour, "behind": -100 * time.Hour} {
+		b := newBed(t, time.Hour)
+		start := b.now
+		b.want(1, false, name)
+		b.now, b.behind = start.Add(max(jump, 0)), max(-jump, 0)
+		for i := range uint64(3) {
+			b.want(2+i, false, name)
+			b.now = b.now.Add(time.Hour)
+		}
+		b.now, b.behind = start, 0
+		for i := range uint64(40) {
+			b.now = b.now.Add(5 * time.Minute)
+			b.pass(100 + i)
+			for back := range uint32(3) {
+				g, _ := group(uint32(b.now.Add(-time.Duration(back)*b.window/2).UnixNano() / int64(b.s.width)))
+				if has := slices.ContainsFunc(b.s.buckets, func(n uint32) bool { return n/perGroup == g }); has && b.s.filters[g] == nil {
+					t.Fatalf("%s: at %s the group %d half windows back has no filter", name, b.now.Sub(start), back)
+				}
+			}
+		}
+		if jump > 0 {
+			b.want(4, true, "of the time ahead, whatever became of its filter")
 		}
 	}
 }
