@@ -105,10 +105,12 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 		j: j, ns: ns, now: now, window: window, width: width, found: slices.Clone(bs), buckets: bs,
 		retired: map[uint32]bool{}, filters: map[uint32]*filter{}, layout: l,
 	}
-	for _, b := range slices.Backward(bs) {
-		if g, _ := group(b); s.filters[g] == nil && len(s.filters) < maxFilters {
-			s.filters[g] = newFilter(false, 0)
-		}
+	for _, b := range bs {
+		g, _ := group(b)
+		s.filters[g] = newFilter(false, 0)
+	}
+	for len(s.filters) > maxFilters {
+		delete(s.filters, s.farthest(now()))
 	}
 	return s, nil
 }
@@ -354,20 +356,21 @@ func (s *Stage) bucket(received, now time.Time) uint32 {
 // addFilter gives a group its filter, unless there are enough for groups that are
 // nearer to the present. The group has no bucket yet: a new filter lacks nothing.
 func (s *Stage) addFilter(g uint32, now time.Time) {
-	if len(s.filters) >= maxFilters {
-		present := now.UnixNano() / int64(s.width) / perGroup
-		away := func(g uint32) int64 { return max(int64(g)-present, present-int64(g)) }
-		farthest := slices.MaxFunc(slices.Collect(maps.Keys(s.filters)), func(a, b uint32) int { return cmp.Compare(away(a), away(b)) })
-		if away(farthest) <= away(g) {
-			return
-		}
-		delete(s.filters, farthest)
-	}
 	size := 0
 	if before := s.filters[g-1]; before != nil {
 		size = before.enough()
 	}
 	s.filters[g] = newFilter(true, size)
+	if len(s.filters) > maxFilters {
+		delete(s.filters, s.farthest(now))
+	}
+}
+
+// farthest is the group with a filter that is farthest from the present.
+func (s *Stage) farthest(now time.Time) uint32 {
+	present := now.UnixNano() / int64(s.width) / perGroup
+	away := func(g uint32) int64 { return max(int64(g)-present, present-int64(g)) }
+	return slices.MaxFunc(slices.Collect(maps.Keys(s.filters)), func(a, b uint32) int { return cmp.Compare(away(a), away(b)) })
 }
 
 // expire retires the bucket that ended first if all of it lies outside the

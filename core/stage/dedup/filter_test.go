@@ -88,6 +88,7 @@ func TestFiltersAfterAJump(t *testing.T) {
 			b.now = b.now.Add(time.Hour)
 		}
 		b.now, b.behind = start, 0
+		b.restart()
 		for i := range uint64(40) {
 			b.now = b.now.Add(5 * time.Minute)
 			b.pass(100 + i)
