@@ -23,7 +23,7 @@ type filter struct {
 
 // partBytes are the sizes of a filter's parts; each has as much again for its
 // columns. A part takes its share of keys, and then the next one begins.
-var partBytes = [...]int{32 << 10, 256 << 10, 2 << 20, 8 << 20}
+var partBytes = [...]int{64 << 10, 1 << 20, 8 << 20}
 
 // bitsPerKey makes a part take one new identity in 150 for a possible repeat.
 const bitsPerKey = 12
