@@ -120,6 +120,7 @@ func listen(mode string, id *pluginhost.Identity) (net.Listener, string, error) 
 		dir = os.TempDir()
 	}
 	path := filepath.Join(dir, fmt.Sprintf("fake-%d", os.Getpid()))
+	_ = os.Remove(path) // of a process that was killed and had our number
 	ln, err := net.Listen("unix", path)
 	return ln, "1|" + version + "|unix|" + path + "|grpc|" + cert, err
 }
