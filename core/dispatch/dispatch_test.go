@@ -222,7 +222,7 @@ func TestTrimmed(t *testing.T) {
 	t.Parallel()
 	b := cleanBed(t, Options{Idempotency: sdk.Keyed})
 	b.note(5)
-	if _, err := b.log.Trim(5, time.Now().Add(time.Hour)); err != nil {
+	if _, err := b.log.Trim(t.Context(), 5, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	b.stage("a")

@@ -212,7 +212,7 @@ func TestRemovedSink(t *testing.T) {
 	if len(out.Queues) != 1 || out.Queues[0] != want[0] || r.Status().Config.Queues[0] != want[0] {
 		t.Fatalf("queues: got %+v and %+v, want %+v", out.Queues, r.Status().Config.Queues, want)
 	}
-	if err := r.trim(time.Now().Add(time.Hour)); err != nil {
+	if err := r.trim(t.Context(), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Apply(ctx, "", []string{"sink.lines.y"}); !errors.Is(err, admin.ErrDiscard) {
@@ -274,7 +274,7 @@ sink "lines" "y" { path = "y.txt" }
 	if q := r.Status().Config.Queues; len(q) != 0 {
 		t.Errorf("what came later: got %+v, want nothing that waits", q)
 	}
-	if err := r.trim(time.Now().Add(time.Hour)); err != nil {
+	if err := r.trim(t.Context(), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	raw := r.graph.Load().sources["numbers.a"].raw
@@ -312,7 +312,7 @@ func TestRemovedSource(t *testing.T) {
 	if len(out.Queues) != 1 || out.Queues[0] != want {
 		t.Fatalf("queues: got %+v, want %+v", out.Queues, want)
 	}
-	if err := r.trim(time.Now().Add(time.Hour)); err != nil {
+	if err := r.trim(t.Context(), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.Status().Config.Queues; len(got) != 1 || got[0] != want {

@@ -38,7 +38,7 @@ func (e *Engine) trimLoop(ctx context.Context) error {
 			continue
 		}
 		last = now
-		if err := e.trim(now.Add(-e.graph.Load().cfg.Journal.Retain)); err != nil && !errors.Is(err, journal.ErrClosed) {
+		if err := e.trim(ctx, now.Add(-e.graph.Load().cfg.Journal.Retain)); err != nil && !errors.Is(err, journal.ErrClosed) && ctx.Err() == nil {
 			e.log.Warn().Err(err).Msg("journal could not be trimmed")
 		}
 	}
@@ -48,7 +48,7 @@ func (e *Engine) trimLoop(ctx context.Context) error {
 // Readers that are no longer configured count for as long as something waits for
 // them (I3): a sink until its events are settled, a lane until it has what was
 // stored while it was there.
-func (e *Engine) trim(cutoff time.Time) error {
+func (e *Engine) trim(ctx context.Context, cutoff time.Time) error {
 	rawDone, stagedDone, err := e.passed()
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (e *Engine) trim(cutoff time.Time) error {
 			}
 			l, err := e.journal.Log(kind, name)
 			if err == nil {
-				_, err = l.Trim(offset, cutoff)
+				_, err = l.Trim(ctx, offset, cutoff)
 			}
 			errs = append(errs, err)
 		}

@@ -293,7 +293,7 @@ func TestSparseBatches(t *testing.T) {
 func TestGoneRequest(t *testing.T) {
 	t.Parallel()
 	w := full(t)
-	_, err := w.raw.Trim(2, w.now.AddDate(1, 0, 0))
+	_, err := w.raw.Trim(context.Background(), 2, w.now.AddDate(1, 0, 0))
 	w.must(err)
 	s, err := Explain(context.Background(), w.j, "SM1", Options{})
 	w.must(err)

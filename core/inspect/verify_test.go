@@ -42,7 +42,7 @@ func TestVerifyTrimmed(t *testing.T) {
 	t.Parallel()
 	w := full(t)
 	for _, l := range []*journal.Log{w.raw, w.staged} {
-		_, err := l.Trim(3, w.now.AddDate(1, 0, 0))
+		_, err := l.Trim(context.Background(), 3, w.now.AddDate(1, 0, 0))
 		w.must(err)
 	}
 	if v, text := findings(t, w); !v.Sound() {

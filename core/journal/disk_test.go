@@ -2,7 +2,7 @@ package journal
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -93,58 +93,19 @@ func TestUnknownFreeSpace(t *testing.T) {
 
 // TestMaxDisk fills a real small store up to its limit, and has retention make
 // room: it refuses, loses nothing, and accepts again by itself, without anybody
-// asking it to.
+// asking it to. The store alone would give no room back: it compacts what is
+// written to.
 func TestMaxDisk(t *testing.T) {
 	t.Parallel()
-	const limit = 8 << 20
 	var logged lines
-	j, err := Open(Options{Dir: t.TempDir(), MaxDisk: limit, MinFree: 1, MemTableBytes: 512 << 10, CacheBytes: 1 << 20, Log: zerolog.New(&logged)})
-	if err != nil {
+	j, l := fullStore(t, &logged)
+	stored := l.Tail()
+	if _, err := l.Trim(t.Context(), stored, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	l := mustLog(t, j, Raw, "x")
-	random := rand.NewChaCha8([32]byte{7})
-	body := make([]byte, 64<<10)
-	stored := uint64(0)
-	for stored < 1000 {
-		_, _ = random.Read(body) // so that it cannot be compressed
-		_, err := l.Append(bytes.Clone(body))
-		if errors.Is(err, ErrFull) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored++
-		j.checkDisk() // the clock's look comes once a second; this fills within one
-	}
-	// What the look saw counts: a compaction that ends makes the store smaller.
-	var seen struct {
-		Bytes uint64 `json:"store_bytes"`
-	}
-	err = json.Unmarshal([]byte(logged.with(`"shortage":"at_maximum"`)), &seen)
-	if used := seen.Bytes; err != nil || j.Shortage() != AtMaxDisk || used < acceptBelow(limit) || used > limit*3/2 {
-		t.Fatalf("after %d requests: shortage %q at %d bytes, %v, want %q near %d", stored, j.Shortage(), used, err, AtMaxDisk, limit)
-	}
-	if l.Tail() != stored {
-		t.Errorf("tail: got %d, want %d: a full journal deletes nothing", l.Tail(), stored)
-	}
-	if _, err := l.Trim(stored, time.Now().Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	every := time.NewTicker(10 * time.Millisecond)
-	defer every.Stop()
-	for j.Full() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("still %q with %d bytes, 20 s after all was trimmed", j.Shortage(), j.Metrics().DiskBytes)
-		case <-every.C:
-		}
-	}
-	if _, err := l.Append([]byte("x")); err != nil {
-		t.Errorf("append once there is room: %v", err)
+	until(t, "room", func() bool { return !j.Full() })
+	if off, err := l.Append([]byte("x")); err != nil || off != stored {
+		t.Errorf("append once there is room: got offset %d, %v, want %d", off, err, stored)
 	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
@@ -152,6 +113,84 @@ func TestMaxDisk(t *testing.T) {
 	for _, want := range []string{`"shortage":"at_maximum"`, "there is room again"} {
 		if logged.with(want) == "" {
 			t.Errorf("log: got %q, want %s in it", logged.all, want)
+		}
+	}
+}
+
+// What was trimmed before the journal was full, or by a process that ended before
+// it had the room back, is given back too; once.
+func TestRoomOfWhatWasTrimmedBefore(t *testing.T) {
+	t.Parallel()
+	var logged lines
+	j, l := fullStore(t, &logged)
+	given, cancel := context.WithCancel(t.Context())
+	cancel()
+	future := time.Now().Add(time.Hour)
+	if keep, err := l.Trim(given, l.Tail(), future); !errors.Is(err, context.Canceled) || keep != l.Tail() {
+		t.Errorf("trim that is given up: got %d, %v, want %d and the context's error", keep, err, l.Tail())
+	}
+	for range 2 {
+		if keep, err := l.Trim(t.Context(), l.Tail(), future); err != nil || keep != l.Tail() {
+			t.Errorf("trim again: got %d, %v, want %d", keep, err, l.Tail())
+		}
+	}
+	until(t, "room", func() bool { return !j.Full() })
+	if got := l.reclaimed.Load(); got != l.Tail() {
+		t.Errorf("reclaimed: got %d, want %d", got, l.Tail())
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fullStore fills a store to a limit of 8 MiB with what cannot be compressed.
+func fullStore(t *testing.T, logged *lines) (*Journal, *Log) {
+	t.Helper()
+	const limit = 8 << 20
+	j, err := Open(Options{Dir: t.TempDir(), MaxDisk: limit, MinFree: 1, MemTableBytes: 512 << 10, CacheBytes: 1 << 20, Log: zerolog.New(logged)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := mustLog(t, j, Raw, "x")
+	random := rand.NewChaCha8([32]byte{7})
+	body := make([]byte, 64<<10)
+	for stored := uint64(0); ; {
+		_, _ = random.Read(body)
+		switch _, err := l.Append(bytes.Clone(body)); {
+		case err == nil:
+			stored++
+			j.checkDisk() // the clock's look comes once a second; this fills within one
+			continue
+		case !errors.Is(err, ErrFull) || stored > 1000:
+			t.Fatalf("after %d requests: %v", stored, err)
+		}
+		// A compaction needs room for a while, so that a store can be full and have
+		// room again by itself. This one is full of what it holds.
+		if err := j.db.Compact(t.Context(), []byte{0}, []byte{0xff}, false); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the end of what was compacted", func() bool { return j.db.Metrics().Table.ObsoleteSize == 0 })
+		if j.checkDisk(); j.Shortage() == AtMaxDisk {
+			if used := j.Metrics().DiskBytes; used < resumeBelow(limit) || used > limit*3/2 || l.Tail() != stored {
+				t.Fatalf("full at %d bytes with %d requests, want about %d, and %d", used, l.Tail(), limit, stored)
+			}
+			return j, l
+		}
+	}
+}
+
+// until waits for what happens soon.
+func until(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	every := time.NewTicker(10 * time.Millisecond)
+	defer every.Stop()
+	for !happened() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("no sign of %s after 20 s", what)
+		case <-every.C:
 		}
 	}
 }

@@ -194,7 +194,7 @@ func TestViewEndAfterTrim(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := l.Trim(3, time.Now().Add(time.Hour)); err != nil {
+	if _, err := l.Trim(t.Context(), 3, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if got := end(); got != 3 {

@@ -141,10 +141,10 @@ func TestTrimmedIsGone(t *testing.T) {
 		}
 	}
 	future := time.Now().Add(time.Hour)
-	if keep, err := l.Trim(10, time.Unix(0, 0)); err != nil || keep != 0 {
+	if keep, err := l.Trim(t.Context(), 10, time.Unix(0, 0)); err != nil || keep != 0 {
 		t.Errorf("trim of nothing old: got %d, %v, want 0", keep, err)
 	}
-	if keep, err := l.Trim(4, future); err != nil || keep != 4 {
+	if keep, err := l.Trim(t.Context(), 4, future); err != nil || keep != 4 {
 		t.Errorf("trim to 4: got %d, %v", keep, err)
 	}
 	if es, err := l.Read(3, 1, 1); !errors.Is(err, ErrTrimmed) {
@@ -153,7 +153,7 @@ func TestTrimmedIsGone(t *testing.T) {
 	if es, err := l.Read(4, 1, 1); err != nil || string(es[0].Body) != "4" {
 		t.Errorf("read of what is left: got %v, %v", es, err)
 	}
-	if _, err := l.Trim(99, future); err != nil {
+	if _, err := l.Trim(t.Context(), 99, future); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Close(); err != nil {

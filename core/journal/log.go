@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +25,8 @@ type Log struct {
 	pendingFrom  int
 	pendingBytes int
 
-	tail atomic.Uint64 // everything below is synced (I2)
+	tail      atomic.Uint64 // everything below is synced (I2)
+	reclaimed atomic.Uint64 // below that, nothing is on the disk any more
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when tail moves
@@ -386,66 +386,6 @@ func (l *Log) StoredAt(offset uint64) (time.Time, error) {
 		return at, fmt.Errorf("%w: log %q, offset %d", ErrTrimmed, l.name, offset)
 	}
 	return at, nil
-}
-
-// Trim removes whole chunks that end at or below offset and were written before
-// cutoff. It returns the offset of the oldest entry left.
-func (l *Log) Trim(offset uint64, cutoff time.Time) (uint64, error) {
-	offset = min(offset, l.Tail())
-	it, err := l.j.db.NewIter(l.bounds(prefixChunk))
-	if err != nil {
-		return 0, fmt.Errorf("journal: trim log %q: %w", l.name, err)
-	}
-	keep, found := uint64(0), false
-	for ok := it.First(); ok; ok = it.Next() {
-		c, err := l.chunkAt(it)
-		if err != nil {
-			return 0, errors.Join(err, it.Close())
-		}
-		if c.end() > offset || !c.at.Before(cutoff) {
-			keep, found = c.base, true
-			break
-		}
-		keep, found = c.end(), true
-	}
-	if err := errors.Join(it.Error(), it.Close()); err != nil {
-		return 0, fmt.Errorf("journal: trim log %q: %w", l.name, err)
-	}
-	if !found {
-		return l.Tail(), nil
-	}
-	tx := l.j.Begin()
-	for _, p := range []byte{prefixChunk, prefixSummary} {
-		_ = tx.batch.DeleteRange(logPrefix(p, l.id), logKey(p, l.id, keep), nil)
-	}
-	// The floor remembers the end in case nothing is left.
-	tx.SetCursor(l.floorName(), Cursor{Offset: keep})
-	if err := tx.Commit(Lazy); err != nil {
-		return 0, err
-	}
-	l.forget(keep)
-	if l.j.Full() {
-		// While nothing is accepted little is written: the removal would stay in
-		// the memtable, and the disk full, for long.
-		if _, err := l.j.db.AsyncFlush(); err != nil {
-			return keep, fmt.Errorf("journal: trim log %q: flush: %w", l.name, err)
-		}
-	}
-	return keep, nil
-}
-
-// forget drops what ends at or below offset from memory: what is trimmed is gone
-// for every reader.
-func (l *Log) forget(offset uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.recent = slices.DeleteFunc(l.recent, func(w chunkWrite) bool {
-		gone := w.base+uint64(w.n) <= offset
-		if gone {
-			l.cached -= len(w.value)
-		}
-		return gone
-	})
 }
 
 // Batches calls each for the batches that reader remembered (Tx.Batch), from the

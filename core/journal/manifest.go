@@ -67,6 +67,9 @@ func verifyManifest(data []byte) error {
 			// It was synced with its first record before anything named it.
 			return fmt.Errorf("no complete record")
 		case n == 0:
+			if wholeBut(data, pos) {
+				return fmt.Errorf("bad header at byte %d", pos)
+			}
 			return soundAfter(data, pos)
 		case !sound:
 			return fmt.Errorf("bad checksum at byte %d", pos)
@@ -89,6 +92,33 @@ func manifestChunk(data []byte, pos int) (n int, kind byte, sound bool) {
 		return 0, kind, false
 	}
 	return n, kind, binary.LittleEndian.Uint32(h) == maskedChecksum(h[6:n])
+}
+
+// wholeBut reports whether what looks like an incomplete record at pos is a whole
+// one but for its length or its kind, which the checksum then proves: one bit of
+// either makes a record look cut off.
+func wholeBut(data []byte, pos int) bool {
+	if pos+manifestHeader > len(data) {
+		return false
+	}
+	h := data[pos:min(len(data), pos+manifestBlock-pos%manifestBlock)]
+	sum, kind := binary.LittleEndian.Uint32(h), h[6]
+	crc := crc32.Checksum([]byte{kind}, castagnoli)
+	for n := manifestHeader; n <= len(h); n++ {
+		if mask(crc) == sum && kind != 0 {
+			return true
+		}
+		if n < len(h) {
+			crc = crc32.Update(crc, castagnoli, h[n:n+1])
+		}
+	}
+	n := manifestHeader + int(binary.LittleEndian.Uint16(h[4:]))
+	for k := byte(chunkFull); k <= chunkLast && n <= len(h); k++ {
+		if mask(crc32.Update(crc32.Checksum([]byte{k}, castagnoli), castagnoli, h[manifestHeader:n])) == sum {
+			return true
+		}
+	}
+	return false
 }
 
 // soundAfter refuses what looks like an incomplete record at pos if a sound one

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -145,7 +146,7 @@ func (m *machine) lazyCursor(t *rapid.T) {
 
 func (m *machine) trim(t *rapid.T) {
 	to := rapid.Uint64Range(0, uint64(len(m.durable.raw))).Draw(t, "to")
-	keep, err := m.raw.Trim(to, time.Now().Add(time.Hour))
+	keep, err := m.raw.Trim(context.Background(), to, time.Now().Add(time.Hour))
 	if err != nil || keep > max(to, m.now().first) {
 		t.Fatalf("trim to %d: kept from %d, %v", to, keep, err)
 	}

@@ -115,7 +115,6 @@ func (w *walCheck) chunk(b []byte) (n int, synced uint64) {
 
 // maskedChecksum is the store's checksum: a CRC rotated, so that a checksum of
 // data that holds checksums stays meaningful.
-func maskedChecksum(b []byte) uint32 {
-	c := crc32.Checksum(b, castagnoli)
-	return (c>>15 | c<<17) + 0xa282ead8
-}
+func maskedChecksum(b []byte) uint32 { return mask(crc32.Checksum(b, castagnoli)) }
+
+func mask(c uint32) uint32 { return (c>>15 | c<<17) + 0xa282ead8 }
