@@ -56,6 +56,7 @@ type liar struct {
 	parse  []byte
 	verify []bool
 	write  *wire.WriteResponse
+	count  *wire.CountResponse
 	wrote  []byte // the last WriteRequest
 }
 
@@ -86,6 +87,10 @@ func (*liar) Open(context.Context, *wire.ConfigureRequest) (*wire.OpenSinkRespon
 func (l *liar) Write(_ context.Context, f *wire.Frame) (*wire.WriteResponse, error) {
 	l.wrote = f.Data
 	return l.write, nil
+}
+
+func (l *liar) Count(context.Context, *wire.CountRequest) (*wire.CountResponse, error) {
+	return l.count, nil
 }
 
 func (*liar) Close(context.Context, *wire.CloseRequest) (*wire.CloseResponse, error) {

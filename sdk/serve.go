@@ -54,8 +54,12 @@ func SinkType[C any](s Sink[C]) Type {
 	if t.Idempotency == "" {
 		t.Idempotency = NotIdempotent
 	}
+	var caps []string
+	if _, ok := s.(Counter); ok {
+		caps = append(caps, capCount)
+	}
 	return Type{err: err, sink: &sinkServer[C]{s: s}, info: &wire.TypeInfo{
-		Kind: wire.TypeInfo_KIND_SINK, Name: info.Name, Summary: info.Summary, Schema: schema,
+		Kind: wire.TypeInfo_KIND_SINK, Name: info.Name, Summary: info.Summary, Schema: schema, Capabilities: caps,
 		Sink: &wire.SinkTraits{
 			Idempotency: string(t.Idempotency), MaxEvents: int64(t.MaxEvents), MaxBytes: int64(t.MaxBytes),
 			WriteTimeoutMs: t.WriteTimeout.Milliseconds(),

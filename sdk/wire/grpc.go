@@ -89,6 +89,7 @@ const (
 	MethodVerify          = "/patchbay.plugin.v1.Source/Verify"
 	MethodOpen            = "/patchbay.plugin.v1.Sink/Open"
 	MethodWrite           = "/patchbay.plugin.v1.Sink/Write"
+	MethodCount           = "/patchbay.plugin.v1.Sink/Count"
 	MethodClose           = "/patchbay.plugin.v1.Sink/Close"
 )
 
@@ -110,6 +111,7 @@ type SourceServer interface {
 type SinkServer interface {
 	Open(context.Context, *ConfigureRequest) (*OpenSinkResponse, error)
 	Write(context.Context, *Frame) (*WriteResponse, error)
+	Count(context.Context, *CountRequest) (*CountResponse, error)
 	Close(context.Context, *CloseRequest) (*CloseResponse, error)
 }
 
@@ -133,7 +135,8 @@ func Register(s *grpc.Server, p PluginServer, src SourceServer, snk SinkServer) 
 		s.RegisterService(&grpc.ServiceDesc{
 			ServiceName: "patchbay.plugin.v1.Sink", HandlerType: (*SinkServer)(nil), Metadata: "plugin.proto",
 			Methods: []grpc.MethodDesc{
-				unary("Open", SinkServer.Open), unary("Write", SinkServer.Write), unary("Close", SinkServer.Close),
+				unary("Open", SinkServer.Open), unary("Write", SinkServer.Write),
+				unary("Count", SinkServer.Count), unary("Close", SinkServer.Close),
 			},
 		}, snk)
 	}

@@ -618,7 +618,7 @@ type TypeInfo struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`       // the HCL label, e.g. "twilio"
 	Summary       string                 `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"` // one sentence
 	Schema        *Schema                `protobuf:"bytes,4,opt,name=schema,proto3" json:"schema,omitempty"`
-	Capabilities  []string               `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"` // optional abilities
+	Capabilities  []string               `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"` // optional abilities: endpoint and verifier of a source, count of a sink
 	Source        *SourceTraits          `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
 	Sink          *SinkTraits            `protobuf:"bytes,7,opt,name=sink,proto3" json:"sink,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3333,6 +3333,180 @@ func (x *Failure) GetWaitMs() int64 {
 	return 0
 }
 
+// CountRequest asks for the events whose event_timestamp lies in a window.
+type CountRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         int64                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"` // microseconds since the epoch, UTC
+	End           int64                  `protobuf:"varint,2,opt,name=end,proto3" json:"end,omitempty"`     // the first microsecond after the window
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountRequest) Reset() {
+	*x = CountRequest{}
+	mi := &file_plugin_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountRequest) ProtoMessage() {}
+
+func (x *CountRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountRequest.ProtoReflect.Descriptor instead.
+func (*CountRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *CountRequest) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *CountRequest) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+type CountResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Counts        []*Count               `protobuf:"bytes,1,rep,name=counts,proto3" json:"counts,omitempty"`   // in any order; each group at most once, none that is empty
+	Failure       *Failure               `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"` // the destination could not be asked
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountResponse) Reset() {
+	*x = CountResponse{}
+	mi := &file_plugin_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountResponse) ProtoMessage() {}
+
+func (x *CountResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountResponse.ProtoReflect.Descriptor instead.
+func (*CountResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *CountResponse) GetCounts() []*Count {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *CountResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+// Count is how many distinct event_ids a group has.
+type Count struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Day           int64                  `protobuf:"varint,2,opt,name=day,proto3" json:"day,omitempty"` // the first microsecond of the day, UTC, of event_timestamp
+	EventType     EventType              `protobuf:"varint,3,opt,name=event_type,json=eventType,proto3,enum=patchbay.plugin.v1.EventType" json:"event_type,omitempty"`
+	Events        int64                  `protobuf:"varint,4,opt,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Count) Reset() {
+	*x = Count{}
+	mi := &file_plugin_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Count) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Count) ProtoMessage() {}
+
+func (x *Count) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Count.ProtoReflect.Descriptor instead.
+func (*Count) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Count) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Count) GetDay() int64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+func (x *Count) GetEventType() EventType {
+	if x != nil {
+		return x.EventType
+	}
+	return EventType_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *Count) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
 type StopRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3341,7 +3515,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_plugin_proto_msgTypes[37]
+	mi := &file_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3353,7 +3527,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[37]
+	mi := &file_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3366,7 +3540,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{37}
+	return file_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 type StopResponse struct {
@@ -3377,7 +3551,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_plugin_proto_msgTypes[38]
+	mi := &file_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3389,7 +3563,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[38]
+	mi := &file_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3402,7 +3576,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{38}
+	return file_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 type CloseRequest struct {
@@ -3413,7 +3587,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_plugin_proto_msgTypes[39]
+	mi := &file_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3425,7 +3599,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[39]
+	mi := &file_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3438,7 +3612,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{39}
+	return file_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 type CloseResponse struct {
@@ -3449,7 +3623,7 @@ type CloseResponse struct {
 
 func (x *CloseResponse) Reset() {
 	*x = CloseResponse{}
-	mi := &file_plugin_proto_msgTypes[40]
+	mi := &file_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3461,7 +3635,7 @@ func (x *CloseResponse) String() string {
 func (*CloseResponse) ProtoMessage() {}
 
 func (x *CloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[40]
+	mi := &file_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3474,7 +3648,7 @@ func (x *CloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
 func (*CloseResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{40}
+	return file_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 var File_plugin_proto protoreflect.FileDescriptor
@@ -3761,7 +3935,19 @@ const file_plugin_proto_rawDesc = "" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x17\n" +
-	"\await_ms\x18\x04 \x01(\x03R\x06waitMs\"\r\n" +
+	"\await_ms\x18\x04 \x01(\x03R\x06waitMs\"6\n" +
+	"\fCountRequest\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x10\n" +
+	"\x03end\x18\x02 \x01(\x03R\x03end\"y\n" +
+	"\rCountResponse\x121\n" +
+	"\x06counts\x18\x01 \x03(\v2\x19.patchbay.plugin.v1.CountR\x06counts\x125\n" +
+	"\afailure\x18\x02 \x01(\v2\x1b.patchbay.plugin.v1.FailureR\afailure\"\x87\x01\n" +
+	"\x05Count\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x10\n" +
+	"\x03day\x18\x02 \x01(\x03R\x03day\x12<\n" +
+	"\n" +
+	"event_type\x18\x03 \x01(\x0e2\x1d.patchbay.plugin.v1.EventTypeR\teventType\x12\x16\n" +
+	"\x06events\x18\x04 \x01(\x03R\x06events\"\r\n" +
 	"\vStopRequest\"\x0e\n" +
 	"\fStopResponse\"\x0e\n" +
 	"\fCloseRequest\"\x0f\n" +
@@ -3817,10 +4003,11 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06Source\x12^\n" +
 	"\tConfigure\x12$.patchbay.plugin.v1.ConfigureRequest\x1a+.patchbay.plugin.v1.ConfigureSourceResponse\x12L\n" +
 	"\x05Parse\x12 .patchbay.plugin.v1.ParseRequest\x1a!.patchbay.plugin.v1.ParseResponse\x12O\n" +
-	"\x06Verify\x12!.patchbay.plugin.v1.VerifyRequest\x1a\".patchbay.plugin.v1.VerifyResponse2\xf6\x01\n" +
+	"\x06Verify\x12!.patchbay.plugin.v1.VerifyRequest\x1a\".patchbay.plugin.v1.VerifyResponse2\xc4\x02\n" +
 	"\x04Sink\x12R\n" +
 	"\x04Open\x12$.patchbay.plugin.v1.ConfigureRequest\x1a$.patchbay.plugin.v1.OpenSinkResponse\x12L\n" +
 	"\x05Write\x12 .patchbay.plugin.v1.WriteRequest\x1a!.patchbay.plugin.v1.WriteResponse\x12L\n" +
+	"\x05Count\x12 .patchbay.plugin.v1.CountRequest\x1a!.patchbay.plugin.v1.CountResponse\x12L\n" +
 	"\x05Close\x12 .patchbay.plugin.v1.CloseRequest\x1a!.patchbay.plugin.v1.CloseResponseB*Z(github.com/patchbay-io/patchbay/sdk/wireb\x06proto3"
 
 var (
@@ -3836,7 +4023,7 @@ func file_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_plugin_proto_goTypes = []any{
 	(Channel)(0),                    // 0: patchbay.plugin.v1.Channel
 	(Direction)(0),                  // 1: patchbay.plugin.v1.Direction
@@ -3883,13 +4070,16 @@ var file_plugin_proto_goTypes = []any{
 	(*WriteResponse)(nil),           // 42: patchbay.plugin.v1.WriteResponse
 	(*Outcome)(nil),                 // 43: patchbay.plugin.v1.Outcome
 	(*Failure)(nil),                 // 44: patchbay.plugin.v1.Failure
-	(*StopRequest)(nil),             // 45: patchbay.plugin.v1.StopRequest
-	(*StopResponse)(nil),            // 46: patchbay.plugin.v1.StopResponse
-	(*CloseRequest)(nil),            // 47: patchbay.plugin.v1.CloseRequest
-	(*CloseResponse)(nil),           // 48: patchbay.plugin.v1.CloseResponse
-	nil,                             // 49: patchbay.plugin.v1.JWT.ClaimsEntry
-	nil,                             // 50: patchbay.plugin.v1.JWT.ClaimsIfBodyEntry
-	nil,                             // 51: patchbay.plugin.v1.Handshake.WhenEntry
+	(*CountRequest)(nil),            // 45: patchbay.plugin.v1.CountRequest
+	(*CountResponse)(nil),           // 46: patchbay.plugin.v1.CountResponse
+	(*Count)(nil),                   // 47: patchbay.plugin.v1.Count
+	(*StopRequest)(nil),             // 48: patchbay.plugin.v1.StopRequest
+	(*StopResponse)(nil),            // 49: patchbay.plugin.v1.StopResponse
+	(*CloseRequest)(nil),            // 50: patchbay.plugin.v1.CloseRequest
+	(*CloseResponse)(nil),           // 51: patchbay.plugin.v1.CloseResponse
+	nil,                             // 52: patchbay.plugin.v1.JWT.ClaimsEntry
+	nil,                             // 53: patchbay.plugin.v1.JWT.ClaimsIfBodyEntry
+	nil,                             // 54: patchbay.plugin.v1.Handshake.WhenEntry
 }
 var file_plugin_proto_depIdxs = []int32{
 	10, // 0: patchbay.plugin.v1.DescribeResponse.types:type_name -> patchbay.plugin.v1.TypeInfo
@@ -3916,13 +4106,13 @@ var file_plugin_proto_depIdxs = []int32{
 	22, // 21: patchbay.plugin.v1.Auth.verifier:type_name -> patchbay.plugin.v1.Verifier
 	19, // 22: patchbay.plugin.v1.AuthList.schemes:type_name -> patchbay.plugin.v1.Auth
 	26, // 23: patchbay.plugin.v1.Basic.credentials:type_name -> patchbay.plugin.v1.Credential
-	49, // 24: patchbay.plugin.v1.JWT.claims:type_name -> patchbay.plugin.v1.JWT.ClaimsEntry
-	50, // 25: patchbay.plugin.v1.JWT.claims_if_body:type_name -> patchbay.plugin.v1.JWT.ClaimsIfBodyEntry
+	52, // 24: patchbay.plugin.v1.JWT.claims:type_name -> patchbay.plugin.v1.JWT.ClaimsEntry
+	53, // 25: patchbay.plugin.v1.JWT.claims_if_body:type_name -> patchbay.plugin.v1.JWT.ClaimsIfBodyEntry
 	30, // 26: patchbay.plugin.v1.Endpoint.success:type_name -> patchbay.plugin.v1.Answer
 	30, // 27: patchbay.plugin.v1.Endpoint.refusal:type_name -> patchbay.plugin.v1.Answer
 	30, // 28: patchbay.plugin.v1.Endpoint.pressure:type_name -> patchbay.plugin.v1.Answer
 	31, // 29: patchbay.plugin.v1.Endpoint.handshakes:type_name -> patchbay.plugin.v1.Handshake
-	51, // 30: patchbay.plugin.v1.Handshake.when:type_name -> patchbay.plugin.v1.Handshake.WhenEntry
+	54, // 30: patchbay.plugin.v1.Handshake.when:type_name -> patchbay.plugin.v1.Handshake.WhenEntry
 	30, // 31: patchbay.plugin.v1.Handshake.answer:type_name -> patchbay.plugin.v1.Answer
 	33, // 32: patchbay.plugin.v1.ParseRequest.deliveries:type_name -> patchbay.plugin.v1.Delivery
 	34, // 33: patchbay.plugin.v1.Delivery.headers:type_name -> patchbay.plugin.v1.Header
@@ -3939,27 +4129,32 @@ var file_plugin_proto_depIdxs = []int32{
 	43, // 44: patchbay.plugin.v1.WriteResponse.outcomes:type_name -> patchbay.plugin.v1.Outcome
 	44, // 45: patchbay.plugin.v1.WriteResponse.failure:type_name -> patchbay.plugin.v1.Failure
 	7,  // 46: patchbay.plugin.v1.Outcome.kind:type_name -> patchbay.plugin.v1.Outcome.Kind
-	8,  // 47: patchbay.plugin.v1.Plugin.Describe:input_type -> patchbay.plugin.v1.DescribeRequest
-	45, // 48: patchbay.plugin.v1.Plugin.Stop:input_type -> patchbay.plugin.v1.StopRequest
-	16, // 49: patchbay.plugin.v1.Source.Configure:input_type -> patchbay.plugin.v1.ConfigureRequest
-	32, // 50: patchbay.plugin.v1.Source.Parse:input_type -> patchbay.plugin.v1.ParseRequest
-	39, // 51: patchbay.plugin.v1.Source.Verify:input_type -> patchbay.plugin.v1.VerifyRequest
-	16, // 52: patchbay.plugin.v1.Sink.Open:input_type -> patchbay.plugin.v1.ConfigureRequest
-	41, // 53: patchbay.plugin.v1.Sink.Write:input_type -> patchbay.plugin.v1.WriteRequest
-	47, // 54: patchbay.plugin.v1.Sink.Close:input_type -> patchbay.plugin.v1.CloseRequest
-	9,  // 55: patchbay.plugin.v1.Plugin.Describe:output_type -> patchbay.plugin.v1.DescribeResponse
-	46, // 56: patchbay.plugin.v1.Plugin.Stop:output_type -> patchbay.plugin.v1.StopResponse
-	17, // 57: patchbay.plugin.v1.Source.Configure:output_type -> patchbay.plugin.v1.ConfigureSourceResponse
-	35, // 58: patchbay.plugin.v1.Source.Parse:output_type -> patchbay.plugin.v1.ParseResponse
-	40, // 59: patchbay.plugin.v1.Source.Verify:output_type -> patchbay.plugin.v1.VerifyResponse
-	18, // 60: patchbay.plugin.v1.Sink.Open:output_type -> patchbay.plugin.v1.OpenSinkResponse
-	42, // 61: patchbay.plugin.v1.Sink.Write:output_type -> patchbay.plugin.v1.WriteResponse
-	48, // 62: patchbay.plugin.v1.Sink.Close:output_type -> patchbay.plugin.v1.CloseResponse
-	55, // [55:63] is the sub-list for method output_type
-	47, // [47:55] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	47, // 47: patchbay.plugin.v1.CountResponse.counts:type_name -> patchbay.plugin.v1.Count
+	44, // 48: patchbay.plugin.v1.CountResponse.failure:type_name -> patchbay.plugin.v1.Failure
+	2,  // 49: patchbay.plugin.v1.Count.event_type:type_name -> patchbay.plugin.v1.EventType
+	8,  // 50: patchbay.plugin.v1.Plugin.Describe:input_type -> patchbay.plugin.v1.DescribeRequest
+	48, // 51: patchbay.plugin.v1.Plugin.Stop:input_type -> patchbay.plugin.v1.StopRequest
+	16, // 52: patchbay.plugin.v1.Source.Configure:input_type -> patchbay.plugin.v1.ConfigureRequest
+	32, // 53: patchbay.plugin.v1.Source.Parse:input_type -> patchbay.plugin.v1.ParseRequest
+	39, // 54: patchbay.plugin.v1.Source.Verify:input_type -> patchbay.plugin.v1.VerifyRequest
+	16, // 55: patchbay.plugin.v1.Sink.Open:input_type -> patchbay.plugin.v1.ConfigureRequest
+	41, // 56: patchbay.plugin.v1.Sink.Write:input_type -> patchbay.plugin.v1.WriteRequest
+	45, // 57: patchbay.plugin.v1.Sink.Count:input_type -> patchbay.plugin.v1.CountRequest
+	50, // 58: patchbay.plugin.v1.Sink.Close:input_type -> patchbay.plugin.v1.CloseRequest
+	9,  // 59: patchbay.plugin.v1.Plugin.Describe:output_type -> patchbay.plugin.v1.DescribeResponse
+	49, // 60: patchbay.plugin.v1.Plugin.Stop:output_type -> patchbay.plugin.v1.StopResponse
+	17, // 61: patchbay.plugin.v1.Source.Configure:output_type -> patchbay.plugin.v1.ConfigureSourceResponse
+	35, // 62: patchbay.plugin.v1.Source.Parse:output_type -> patchbay.plugin.v1.ParseResponse
+	40, // 63: patchbay.plugin.v1.Source.Verify:output_type -> patchbay.plugin.v1.VerifyResponse
+	18, // 64: patchbay.plugin.v1.Sink.Open:output_type -> patchbay.plugin.v1.OpenSinkResponse
+	42, // 65: patchbay.plugin.v1.Sink.Write:output_type -> patchbay.plugin.v1.WriteResponse
+	46, // 66: patchbay.plugin.v1.Sink.Count:output_type -> patchbay.plugin.v1.CountResponse
+	51, // 67: patchbay.plugin.v1.Sink.Close:output_type -> patchbay.plugin.v1.CloseResponse
+	59, // [59:68] is the sub-list for method output_type
+	50, // [50:59] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_plugin_proto_init() }
@@ -3985,7 +4180,7 @@ func file_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_proto_rawDesc), len(file_plugin_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   44,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -77,7 +77,7 @@ func (s *Sink) Run(ctx context.Context, r Reporter) {
 		check func(context.Context, Reporter)
 	}{
 		{"configure", s.configure}, {"read_back", s.readBack}, {"shapes", s.shapes}, {"growth", s.growth}, {"sizes", s.sizes},
-		{"order", s.order}, {"repeat", s.repeat}, {"overlap", s.overlap}, {"maybe_written", s.maybeWritten}, {"close", s.closes},
+		{"order", s.order}, {"repeat", s.repeat}, {"overlap", s.overlap}, {"maybe_written", s.maybeWritten}, {"count", s.counts}, {"close", s.closes},
 		{"unreachable", s.unreachable}, {"cancel", s.cancel}, {"fault", s.faults}, {"disturbance", s.disturbances},
 	} {
 		if s.only != "" && s.only != c.name {

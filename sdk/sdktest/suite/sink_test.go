@@ -23,8 +23,17 @@ type memoryConfig struct {
 type store struct {
 	mu      sync.Mutex
 	ids     []sdk.ID
+	rows    []row
 	batches map[string]bool
 	now     Disturbance
+}
+
+// row is what the store knows of an event.
+type row struct {
+	id     sdk.ID
+	source string
+	at     time.Time
+	typ    sdk.EventType
 }
 
 func (s *store) disturb(_ context.Context, d Disturbance) (func(), error) {
@@ -46,7 +55,7 @@ func (s *store) read(context.Context) ([]sdk.ID, error) {
 func (s *store) reset(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ids = nil
+	s.ids, s.rows = nil, nil
 	return nil
 }
 
@@ -193,6 +202,7 @@ func (m *memory) writeOne(e *sdk.Event, i int, out *sdk.Results) {
 		return
 	}
 	m.store.ids = append(m.store.ids, e.ID)
+	m.store.rows = append(m.store.rows, row{e.ID, e.Source, e.Time, e.Type})
 }
 
 func (m *memory) Close(context.Context) error {
@@ -206,6 +216,48 @@ func (m *memory) Close(context.Context) error {
 	return nil
 }
 
+// counting is a memory sink that counts. Its fields break Count, one way each.
+type counting struct {
+	memory
+	rows, inclusive, remembers, blind, local bool
+
+	written int64
+}
+
+func (m *counting) Write(ctx context.Context, in []sdk.Event, out *sdk.Results) error {
+	m.written += int64(len(in))
+	return m.memory.Write(ctx, in, out)
+}
+
+func (m *counting) Count(_ context.Context, w sdk.Window) ([]sdk.Count, error) {
+	m.store.mu.Lock()
+	defer m.store.mu.Unlock()
+	if !m.up && !m.blind {
+		return nil, &sdk.Failure{Class: sdk.Transient, Err: errors.New("nobody there")}
+	}
+	counts, seen := map[sdk.Count]int64{}, map[sdk.ID]bool{}
+	for i, r := range m.store.rows {
+		if m.remembers && int64(len(m.store.rows)-i) > m.written {
+			continue // written before this process began
+		}
+		if !w.Contains(r.at) && !(m.inclusive && r.at.Equal(w.End)) || seen[r.id] && !m.rows {
+			continue
+		}
+		seen[r.id] = true
+		day := sdk.Day(r.at)
+		if m.local && sdk.Day(r.at.Add(time.Hour)).Before(w.End) {
+			day = sdk.Day(r.at.Add(time.Hour))
+		}
+		counts[sdk.Count{Source: r.source, Day: day, Type: r.typ}]++
+	}
+	var out []sdk.Count
+	for c, n := range counts {
+		c.Events = n
+		out = append(out, c)
+	}
+	return out, nil
+}
+
 func TestGoodSinks(t *testing.T) {
 	t.Parallel()
 	for _, class := range []sdk.Idempotency{sdk.Keyed, sdk.Atomic, sdk.NotIdempotent} {
@@ -216,7 +268,7 @@ func TestGoodSinks(t *testing.T) {
 			suite := &Sink{
 				Type: "memory", Harness: s.harness(),
 				Start: func(context.Context) (*Plugin, error) {
-					conn, err := Connect(sdk.SinkType[memoryConfig](&memory{store: s, class: class}))
+					conn, err := Connect(sdk.SinkType[memoryConfig](&counting{memory: memory{store: s, class: class}}))
 					if err != nil {
 						return nil, err
 					}
@@ -255,6 +307,42 @@ func TestSinkWithoutRead(t *testing.T) {
 	r.wantError(t, "read_back", "taken on the sink's word")
 	r.wantError(t, "disturbance", "nothing is known")
 	r.wantError(t, "unreachable", "no configuration is known")
+	r.wantError(t, "count", "does not count")
+}
+
+func TestSinkFindsWrongCounts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, text string
+		sink       counting
+	}{
+		{"counts rows", "after events were sent twice", counting{memory: memory{class: sdk.NotIdempotent}, rows: true}},
+		{"counts the window's end", "after a restart: events of", counting{memory: memory{class: sdk.Keyed}, inclusive: true}},
+		{"counts what it remembers", "after a restart: events of", counting{memory: memory{class: sdk.Keyed}, remembers: true}},
+		{"counts days of another place", "after batch 0: events of", counting{memory: memory{class: sdk.Keyed}, local: true}},
+		{"counts what it did not write", "after batch 0: events of", counting{memory: memory{class: sdk.Keyed, lossy: true}}},
+		{"counts nobody as none", "none is not unknown", counting{memory: memory{class: sdk.Keyed}, blind: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := new(store)
+			r := newRecorder()
+			suite := &Sink{
+				Type: "memory", Harness: s.harness(), only: "count",
+				Start: func(context.Context) (*Plugin, error) {
+					m := c.sink
+					m.store = s
+					conn, err := Connect(sdk.SinkType[memoryConfig](&m))
+					if err != nil {
+						return nil, err
+					}
+					return conn.Plugin(), nil
+				},
+			}
+			suite.Run(t.Context(), r)
+			r.wantError(t, "count", c.text)
+		})
+	}
 }
 
 func TestSinkFindsFaults(t *testing.T) {
