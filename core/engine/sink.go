@@ -79,11 +79,17 @@ func (s *sink) blame(c *sdk.Client, err error) {
 }
 
 func (s *sink) open(ctx context.Context, c *sdk.Client) error {
-	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
+	err := openSink(context.WithoutCancel(ctx), c, s)
+	s.blame(c, err)
+	return err
+}
+
+// openSink opens s with the plugin that c speaks to. The error is a *sdk.Failure.
+func openSink(ctx context.Context, c *sdk.Client, s *sink) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	resp, err := c.OpenSink(callCtx, s.request(false))
+	resp, err := c.OpenSink(ctx, s.request(false))
 	if err != nil {
-		s.blame(c, err)
 		return &sdk.Failure{Class: sdk.Transient, Code: "open", Err: err}
 	}
 	for _, d := range resp.Diagnostics {

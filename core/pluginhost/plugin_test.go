@@ -411,11 +411,11 @@ func TestDescribe(t *testing.T) {
 // TestRejected: a configuration that the plugin refuses is not tried again.
 func TestRejected(t *testing.T) {
 	t.Parallel()
-	refused := &Rejected{Diagnostics: []*wire.Diagnostic{{Severity: wire.Diagnostic_SEVERITY_ERROR, Path: "key", Summary: "too short"}}}
+	refused := &Rejected{Diagnostics: []*wire.Diagnostic{{Severity: wire.Diagnostic_SEVERITY_ERROR, Path: "key", Summary: "too short", Detail: "Use 16 characters."}}}
 	p := New(Spec{Address: "a", Path: self(), SocketDir: socketDir(t), Log: zerolog.Nop(), Env: []string{modeEnv + "=ok"},
 		Configure: func(context.Context, *sdk.Client) error { return refused }})
 	err := p.Run(t.Context())
-	if r := (*Rejected)(nil); !errors.As(err, &r) || !strings.Contains(err.Error(), "key: too short") {
+	if r := (*Rejected)(nil); !errors.As(err, &r) || !strings.Contains(err.Error(), "key: too short: Use 16 characters.") {
 		t.Errorf("run: got %v, want %v", err, refused)
 	}
 	if s := p.Status(); s.State != Stopped {

@@ -53,15 +53,19 @@ type Spec struct {
 type Rejected struct{ Diagnostics []*wire.Diagnostic }
 
 func (r *Rejected) Error() string {
+	said := "configuration refused"
 	for _, d := range r.Diagnostics {
-		if d.Severity == wire.Diagnostic_SEVERITY_ERROR {
-			if d.Path != "" {
-				return "configuration refused: " + d.Path + ": " + d.Summary
-			}
-			return "configuration refused: " + d.Summary
+		if d.Severity != wire.Diagnostic_SEVERITY_ERROR {
+			continue
 		}
+		for _, part := range []string{d.Path, d.Summary, d.Detail} {
+			if part != "" {
+				said += ": " + part
+			}
+		}
+		break
 	}
-	return "configuration refused"
+	return said
 }
 
 // State says where a Process stands.

@@ -53,8 +53,16 @@ func traits(kind string, info *wire.TypeInfo) []string {
 			out[0] = "A repeated write is a second effect: count distinct `event_id`."
 		}
 	}
-	if c := info.GetCapabilities(); len(c) > 0 {
-		out = append(out, "It can: "+cell(strings.Join(c, ", "))+".")
+	for _, c := range info.GetCapabilities() {
+		said, known := map[string]string{
+			"endpoint": "It has answers of its own for the provider.",
+			"verifier": "It authenticates requests with code of its own: while it is down, none is taken.",
+			"count":    "It can be asked how many events its destination holds.",
+		}[c]
+		if !known {
+			said = "It can: " + cell(c) + "."
+		}
+		out = append(out, said)
 	}
 	return out
 }

@@ -34,7 +34,7 @@ func TestWriteType(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	err := WriteType(&b, "source", &wire.TypeInfo{
-		Name: "acme", Summary: "Acme's webhooks.", Capabilities: []string{"endpoint", "verifier"},
+		Name: "acme", Summary: "Acme's webhooks.", Capabilities: []string{"endpoint", "verifier", "fly|swim"},
 		Source: &wire.SourceTraits{Channel: "sms", RetryHorizonMs: 4 * 3600 * 1000},
 		Schema: &wire.Schema{Attributes: []*wire.Attribute{
 			{Name: "token", Type: "string", Required: true, Sensitive: true, Doc: "The token."},
@@ -46,7 +46,7 @@ func TestWriteType(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"# Source `acme`\n\nAcme's webhooks.\n\nServed by the plugin `acme`. Its channel is sms. The provider repeats a request for up to 4h. It can: endpoint, verifier.\n",
+		"# Source `acme`\n\nAcme's webhooks.\n\nServed by the plugin `acme`. Its channel is sms. The provider repeats a request for up to 4h. It has answers of its own for the provider. It authenticates requests with code of its own: while it is down, none is taken. It can: fly\\|swim.\n",
 		"```hcl\nsource \"acme\" \"main\" {\n  token = secret(\"env:TOKEN\")\n  tls {\n    ca = \"...\"\n  }\n}\n```\n",
 		"| `limit` | int | `3` | A limit. |\n",
 	} {

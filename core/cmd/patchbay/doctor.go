@@ -23,10 +23,12 @@ import (
 const (
 	groupConfiguration = "configuration"
 	groupPlugins       = "plugins"
+	groupSinks         = "sinks"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
 	var s setup
+	var connect bool
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
 		Short: "Check whether this machine is fit to run a configuration",
@@ -36,14 +38,18 @@ says what to do. Nothing beyond this machine is asked, and nothing is changed bu
 for a small file in the data directory, which is removed again. Beside a running
 core it only looks.
 
+With --connect each sink is opened and closed again, as run would: it logs in, and
+may create what it writes to. Nothing is written.
+
 The exit code is 2 if the configuration or a plugin is at fault, 3 if the machine
-is, and 0 otherwise, warnings included.`,
+or a sink's destination is, and 0 otherwise, warnings included.`,
 		Example: `  patchbay doctor
+  patchbay doctor /etc/patchbay --connect
   patchbay doctor /etc/patchbay --json`,
 		Args:              atMost(1),
 		ValidArgsFunction: directories,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := a.examine(cmd.Context(), dirArg(args), &s)
+			all, err := a.examine(cmd.Context(), dirArg(args), &s, connect)
 			if err != nil {
 				return err
 			}
@@ -51,23 +57,25 @@ is, and 0 otherwise, warnings included.`,
 		},
 	}
 	s.flags(cmd)
+	cmd.Flags().BoolVar(&connect, "connect", false, "open each sink, too, and close it again")
 	return cmd
 }
 
 // examine makes all checks.
-func (a *app) examine(ctx context.Context, dir string, s *setup) ([]doctor.Check, error) {
+func (a *app) examine(ctx context.Context, dir string, s *setup, connect bool) ([]doctor.Check, error) {
 	cat, cfg, diags, err := a.configure(ctx, dir, s, false, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
+	var e *engine.Engine
 	if !diags.HasErrors() {
-		e, err := engine.New(cfg, cat, engine.Options{Log: zerolog.Nop(), Version: sdk.Version})
+		e, err = engine.New(cfg, cat, engine.Options{Log: zerolog.Nop(), Version: sdk.Version})
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		checkCtx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
-		diags = lint.Silence(cfg.Files, slices.Concat(diags, lint.Check(cfg), e.Check(ctx)), true)
+		diags = lint.Silence(cfg.Files, slices.Concat(diags, lint.Check(cfg), e.Check(checkCtx)), true)
 	}
 	out := checkConfiguration(dir, diags)
 	if len(cfg.Files) == 0 || cat == nil {
@@ -75,7 +83,53 @@ func (a *app) examine(ctx context.Context, dir string, s *setup) ([]doctor.Check
 	}
 	out = append(out, checkPlugins(cfg, cat)...)
 	_, err = admin.Connect(ctx, cfg.DataDir)
-	return append(out, doctor.Examine(ctx, doctor.Options{Config: cfg, Running: err == nil, Now: a.now})...), nil
+	running := err == nil
+	out = append(out, doctor.Examine(ctx, doctor.Options{Config: cfg, Running: running, Now: a.now})...)
+	if connect {
+		out = append(out, checkSinks(ctx, cfg, e, running)...)
+	}
+	return out, nil
+}
+
+// checkSinks tries the destinations. A running core has them open, and knows more
+// of them than one attempt.
+func checkSinks(ctx context.Context, cfg *config.Config, e *engine.Engine, running bool) []doctor.Check {
+	var out []doctor.Check
+	add := func(name string, status doctor.Status, detail, remedy string) {
+		out = append(out, doctor.Check{Group: groupSinks, Name: name, Status: status, Detail: detail, Remedy: remedy})
+	}
+	switch {
+	case running:
+		add("connections", doctor.Pass, "the running core has them: patchbay status says how they are", "")
+	case e == nil:
+		add("connections", doctor.Warn, "not tried: the configuration has mistakes", "Mend them first.")
+	default:
+		for _, c := range e.Connect(ctx) {
+			if c.Err == nil {
+				add(c.Sink, doctor.Pass, "it opens", "")
+				continue
+			}
+			add(c.Sink, doctor.Fail, cfg.Mask(c.Err.Error()), sinkRemedy(c.Err))
+		}
+	}
+	return out
+}
+
+// sinkRemedy says what to do about a sink that does not open.
+func sinkRemedy(err error) string {
+	const kept = "Meanwhile patchbay run takes requests, keeps their events, and tries again."
+	var f *sdk.Failure
+	if errors.As(err, &f) {
+		switch f.Class {
+		case sdk.AuthFailed:
+			return "Check the credentials, and what they are allowed. " + kept
+		case sdk.Misconfigured:
+			return "Change what it names: the configuration, or the destination. " + kept
+		case sdk.Throttled:
+			return "Try again later. " + kept
+		}
+	}
+	return "Is the destination up, and can this machine reach it? " + kept
 }
 
 // checkConfiguration sums up what validate finds.
