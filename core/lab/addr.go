@@ -3,8 +3,8 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
-	"os"
 )
 
 // FreeAddr returns a loopback address that nobody listens on, for a receiver
@@ -12,7 +12,7 @@ import (
 // that systems give to outgoing connections, so that none takes it in between.
 func FreeAddr() (string, error) {
 	const first, ports = 20000, 12000
-	begin := os.Getpid() * 7 // several labs on one machine begin apart
+	begin := rand.IntN(ports) // several labs on one machine begin apart
 	for i := range ports {
 		addr := fmt.Sprintf("127.0.0.1:%d", first+(begin+i)%ports)
 		l, err := net.Listen("tcp", addr)
