@@ -20,7 +20,7 @@ const (
 	// before they go into the database: a page that many batches change is then
 	// written there once. With journal_size_limit it bounds the log's file, which
 	// is used again from its start rather than cut and grown.
-	checkpointPages = 8 << 10
+	checkpointPages = 16 << 10
 	walBytes        = checkpointPages * 4096
 )
 

@@ -32,7 +32,7 @@ func (s *Sink) Info() sdk.Info {
 			Idempotency: sdk.Keyed,
 			// One commit costs an fsync and writes each page once, however many rows
 			// of it changed: a backlog is cheaper in large batches.
-			MaxEvents: 4096, MaxBytes: 4 << 20,
+			MaxEvents: 8192, MaxBytes: 8 << 20,
 		},
 	}
 }
