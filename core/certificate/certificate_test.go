@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start is when the tests happen. Handshakes look at the real clock, so the
 // certificates are good now too.
-func start() time.Time { return time.Now().Truncate(time.Second) }
+// start is one time for the whole program: certificates know whole seconds.
+var start = sync.OnceValue(func() time.Time { return time.Now().Truncate(time.Second) })
 
 func authority(t *testing.T) *lab.Authority {
 	t.Helper()

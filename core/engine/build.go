@@ -92,9 +92,27 @@ func (e *Engine) setEndpoints() error {
 	e.endpointMu.Lock()
 	defer e.endpointMu.Unlock()
 	if g := e.graph.Load(); g != nil {
-		return e.receiver.SetEndpoints(e.endpoints(g))
+		return e.offer(g)
 	}
 	return nil // the first generation is still being made
+}
+
+// offer has the receiver serve g's sources, and notes which of them take requests
+// from now on. endpointMu is held.
+func (e *Engine) offer(g *graph) error {
+	var known []*source
+	for _, s := range g.sources {
+		if s.answer() != nil {
+			known = append(known, s)
+		}
+	}
+	if err := e.receiver.SetEndpoints(e.endpoints(g)); err != nil {
+		return err
+	}
+	for _, s := range known {
+		s.serving.Store(true)
+	}
+	return nil
 }
 
 // addPipe makes the parts of a pipeline that g does not have yet: readers before

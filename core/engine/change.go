@@ -322,7 +322,7 @@ func (c *change) publish(g *graph) {
 	defer c.endpointMu.Unlock()
 	c.graph.Store(g)
 	clear(c.leaving)
-	if err := c.receiver.SetEndpoints(c.endpoints(g)); err != nil {
+	if err := c.offer(g); err != nil {
 		// They were checked: a plugin has started again and says something else.
 		c.log.Error().Err(err).Msg("receiver serves the endpoints of before")
 		c.notes = append(c.notes, "the receiver serves the endpoints of before: "+err.Error())

@@ -102,3 +102,21 @@ func TestEndpointAccess(t *testing.T) {
 		t.Errorf("got %+v", strict)
 	}
 }
+
+// A source is ready once the receiver takes its requests, and not when its plugin
+// has answered: in between they are answered as under pressure.
+func TestReadyOnceServed(t *testing.T) {
+	ctx := testContext(t)
+	r := startRig(ctx, t, one)
+	s := r.graph.Load().sources["numbers.a"]
+	s.serving.Store(false)
+	if ok, why := r.Ready(); ok || len(why) != 1 || !strings.Contains(why[0], "numbers.a") {
+		t.Errorf("answered and not served: got %t, %q, want a reason with numbers.a", ok, why)
+	}
+	if err := r.setEndpoints(); err != nil {
+		t.Fatal(err)
+	}
+	if ok, why := r.Ready(); !ok {
+		t.Errorf("served: got %q, want ready", why)
+	}
+}

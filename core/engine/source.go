@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -24,6 +25,10 @@ type source struct {
 
 	answered chan struct{} // closed with the first answer
 	ended    error         // why the plugin ended by itself; for who has seen task end
+
+	// serving says that the receiver knows what the plugin answered: before, a
+	// request is answered as under pressure.
+	serving atomic.Bool
 
 	mu   sync.Mutex
 	resp *wire.ConfigureSourceResponse

@@ -25,7 +25,7 @@ func (e *Engine) Ready() (bool, []string) {
 	var why []string
 	g := e.graph.Load()
 	for _, c := range g.cfg.Sources {
-		if s := g.sources[c.Address]; s.answer() == nil {
+		if s := g.sources[c.Address]; !s.serving.Load() {
 			why = append(why, fmt.Sprintf("source %s is not configured yet: %s", c.Address, pluginProblem(s.proc)))
 		}
 	}

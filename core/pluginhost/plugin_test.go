@@ -371,6 +371,9 @@ func TestBadStart(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
+			if left, _ := filepath.Glob(filepath.Join(spec.SocketDir, "*")); len(left) > 0 {
+				t.Errorf("I17: left in the socket directory: %v", left)
+			}
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -275,6 +276,7 @@ type instance struct {
 	gp   *goplugin.Client
 	proc *process
 	conn *grpc.ClientConn
+	dir  string // for its socket
 }
 
 // clientPlugin hands out the raw connection.
@@ -306,7 +308,8 @@ func launch(ctx context.Context, spec *Spec) (*instance, error) {
 		TLSConfig:        id.tls(), SkipHostEnv: true, StartTimeout: spec.StartTimeout,
 		Logger: hclog.NewNullLogger(), GRPCDialOptions: wire.DialOptions(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: spec.SocketDir},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
+			inst.dir = dir
 			cmd.Env = append(cmd.Env, EnvClientCert+"="+id.PEM)
 			proc, err := newProcess(cmd, spec)
 			if err != nil {
@@ -358,4 +361,7 @@ func (i *instance) close() {
 		_ = i.proc.Kill(context.Background())
 	}
 	i.gp.Kill()
+	if i.dir != "" {
+		_ = os.RemoveAll(i.dir) // Kill leaves it where no process was started (I17)
+	}
 }

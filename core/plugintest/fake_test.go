@@ -169,10 +169,17 @@ func (*file) Info() sdk.Info {
 }
 
 func (s *file) Open(_ context.Context, c *fileConfig) (err error) {
-	if s.f, err = os.OpenFile(c.Path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600); err == nil {
-		s.w = bufio.NewWriterSize(s.f, 1<<20)
+	s.f, err = os.OpenFile(c.Path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
 	}
-	return err
+	s.w = bufio.NewWriterSize(s.f, 1<<20)
+	// A kill in the middle of a write leaves a part of a line.
+	all, err := io.ReadAll(s.f)
+	if err != nil {
+		return err
+	}
+	return s.f.Truncate(int64(bytes.LastIndexByte(all, '\n') + 1))
 }
 
 func (s *file) Write(_ context.Context, in []sdk.Event, _ *sdk.Results) error {
