@@ -184,15 +184,24 @@ func (p *Process) Client(ctx context.Context) (*sdk.Client, error) {
 // protocol; Run starts it again. c is the client that showed it: a newer
 // instance is left alone.
 func (p *Process) Fault(c *sdk.Client, reason error) {
-	p.mu.Lock()
-	inst := p.instance
-	mine := c == p.client
-	p.mu.Unlock()
-	if inst == nil || !mine {
+	inst := p.withdraw(c)
+	if inst == nil {
 		return
 	}
 	p.spec.Log.Warn().Str("plugin", p.spec.Address).Err(reason).Msg("plugin at fault, ending it")
 	_ = inst.proc.Kill(context.Background())
+}
+
+// withdraw hands c out no more: whoever asks waits for the next instance. It
+// returns c's instance, or nil if c was withdrawn before.
+func (p *Process) withdraw(c *sdk.Client) *instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c == nil || c != p.client {
+		return nil
+	}
+	p.client = nil
+	return p.instance
 }
 
 // Run keeps the plugin running until ctx ends, then stops it and returns nil. A
@@ -264,11 +273,15 @@ func (p *Process) once(ctx context.Context) error {
 	p.spec.Log.Info().Str("plugin", p.spec.Address).Str("pid", inst.proc.ID()).Msg("plugin running")
 	select {
 	case <-inst.proc.exited:
-		return fmt.Errorf("plugin ended: %s", inst.proc.exit())
 	case <-ctx.Done():
-		inst.stop(client, p.spec.StopGrace)
-		return nil
 	}
+	// Nobody gets the client of a connection that is about to be closed.
+	p.withdraw(client)
+	if ctx.Err() == nil {
+		return fmt.Errorf("plugin ended: %s", inst.proc.exit())
+	}
+	inst.stop(client, p.spec.StopGrace)
+	return nil
 }
 
 // instance is one started plugin with its connection.
