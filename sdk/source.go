@@ -51,7 +51,9 @@ type Endpointer interface {
 // Verifier is implemented by sources whose Configure returns Verified.
 type Verifier interface {
 	// Verify reports whether the request is genuine. It may be called
-	// concurrently, and before the request is stored.
+	// concurrently, and before the request is stored. ctx ends after 5 s at most:
+	// the provider is then asked to come again, and a plugin that has answered
+	// none of its requests meanwhile is ended and started anew.
 	Verify(ctx context.Context, d *Delivery) bool
 }
 

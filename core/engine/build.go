@@ -38,7 +38,7 @@ func (e *Engine) newSource(g *graph, c *config.Source) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{cfg: c, raw: raw, answered: make(chan struct{})}
+	s := &source{cfg: c, raw: raw, answered: make(chan struct{}), patience: verifyTimeout}
 	s.configured = func() {
 		if err := e.setEndpoints(); err != nil {
 			e.log.Error().Err(err).Str("source", c.Address).Msg("source cannot receive")

@@ -13,7 +13,7 @@ import (
 
 // servePlugin serves the types that the reload tests use.
 func servePlugin() {
-	sdk.Serve("test", "0.0.1", sdk.SourceType(numbers{}), sdk.SinkType(&lines{}))
+	sdk.Serve("test", "0.0.1", sdk.SourceType(numbers{}), sdk.SourceType(judge{}), sdk.SinkType(&lines{}))
 }
 
 // numbers takes requests whose body is a number, and makes an event of each.
@@ -50,6 +50,27 @@ func (numbers) Parse(_ context.Context, in []sdk.Delivery, out *sdk.Batch) error
 	}
 	return nil
 }
+
+// judge authenticates requests itself. The body says how.
+type judge struct{}
+
+func (judge) Info() sdk.Info {
+	return sdk.Info{Name: "judge", Version: "0.0.1", Summary: "A source to test with.", Channel: sdk.SMS}
+}
+
+func (judge) Configure(context.Context, *struct{}) (sdk.Auth, error) { return sdk.Verified{}, nil }
+
+func (judge) Verify(ctx context.Context, d *sdk.Delivery) bool {
+	switch string(d.Body) {
+	case "hang":
+		select {}
+	case "slow":
+		<-ctx.Done()
+	}
+	return string(d.Body) == "good"
+}
+
+func (judge) Parse(context.Context, []sdk.Delivery, *sdk.Batch) error { return nil }
 
 // lines appends a line for each event to a file, unless a file beside it says
 // that the destination is down.

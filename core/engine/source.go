@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/patchbay-io/patchbay/core/config"
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -12,6 +14,8 @@ import (
 	"github.com/patchbay-io/patchbay/core/receiver"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/wire"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // source is one configured source with its plugin.
@@ -29,6 +33,9 @@ type source struct {
 	// serving says that the receiver knows what the plugin answered: before, a
 	// request is answered as under pressure.
 	serving atomic.Bool
+
+	patience time.Duration // for a call of verify
+	verified atomic.Uint64 // requests that the plugin judged
 
 	mu   sync.Mutex
 	resp *wire.ConfigureSourceResponse
@@ -99,14 +106,34 @@ func (s *source) endpoint(src *config.Source, c *config.Config) receiver.Config 
 	return r
 }
 
+// How long a request waits for a plugin that authenticates it. Providers wait for
+// their answer for 5 to 15 s, and come again after a 503.
+const (
+	verifierWait  = 2 * time.Second // until it runs
+	verifyTimeout = 5 * time.Second // until it answers
+)
+
+// verify has the plugin judge a request that only it can.
 func (s *source) verify(ctx context.Context, framed []byte) (bool, error) {
-	c, err := s.proc.Client(ctx)
+	waitCtx, cancel := context.WithTimeout(ctx, verifierWait)
+	defer cancel()
+	c, err := s.proc.Client(waitCtx)
 	if err != nil {
 		return false, err
 	}
-	ok, err := c.Verify(ctx, [][]byte{framed}, 1)
+	before := s.verified.Load()
+	callCtx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	ok, err := c.Verify(callCtx, [][]byte{framed}, 1)
 	if err != nil {
+		// A plugin that answers others meanwhile has much to do, or trouble with this
+		// request alone: it is not ended for that (I13).
+		hangs := status.Code(err) == codes.DeadlineExceeded && s.verified.Load() == before
+		if hangs || errors.Is(err, sdk.ErrProtocol) || errors.Is(err, sdk.ErrWire) {
+			s.proc.Fault(c, err)
+		}
 		return false, err
 	}
+	s.verified.Add(1)
 	return ok[0], nil
 }

@@ -134,8 +134,13 @@ func (p *plugin) said() *wire.ConfigureSourceResponse {
 	return p.resp
 }
 
+// verifyTimeout bounds how long a plugin may judge a request.
+const verifyTimeout = 5 * time.Second
+
 // verify has the plugin judge a request that only it can.
 func (p *plugin) verify(ctx context.Context, framed []byte) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
 	c, err := p.proc.Client(ctx)
 	if err != nil {
 		return false, err
