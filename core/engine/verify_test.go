@@ -82,6 +82,7 @@ func TestVerify(t *testing.T) {
 		default:
 		}
 	}
+	good("after a slow one")
 	if now := s.proc.Status().PID; now != pid {
 		t.Errorf("a plugin that answers others was ended: got %s, want %s", now, pid)
 	}
