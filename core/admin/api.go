@@ -277,7 +277,7 @@ func (s *Server) retry(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if before.State != string(journal.DeadOpen) {
-		return nil, fmt.Errorf("%w: dead letter %d is %s", inspect.ErrSettled, n, before.State)
+		return nil, &inspect.Settled{ID: n, State: before.State}
 	}
 	err = s.core.RetryDeadLetter(r.Context(), n)
 	s.log.Info().Uint64("dead_letter", n).Bool("done", err == nil).Msg("dead letter retried")

@@ -110,13 +110,34 @@ func ShowDeadLetter(j *journal.Journal, id uint64, o Options) (*DeadLetterInfo, 
 func find(j *journal.Journal, id uint64) (*journal.DeadLetter, error) {
 	d, err := j.DeadLetter(id)
 	if errors.Is(err, journal.ErrNoDeadLetter) {
-		return nil, fmt.Errorf("%w: no dead letter has the id %d", ErrNotFound, id)
+		return nil, noDeadLetter(id)
 	}
 	return d, err
 }
 
+// noDeadLetter is the id of none. It wraps ErrNotFound.
+type noDeadLetter uint64
+
+// Error says so.
+func (id noDeadLetter) Error() string { return fmt.Sprintf("no dead letter has the id %d", uint64(id)) }
+
+// Unwrap returns ErrNotFound.
+func (noDeadLetter) Unwrap() error { return ErrNotFound }
+
 // ErrSettled says that a dead letter was retried or discarded before.
 var ErrSettled = errors.New("inspect: not open any more")
+
+// Settled is the error about a dead letter that is not open. It wraps ErrSettled.
+type Settled struct {
+	ID    uint64
+	State string
+}
+
+// Error says what became of it.
+func (s *Settled) Error() string { return fmt.Sprintf("dead letter %d is %s already", s.ID, s.State) }
+
+// Unwrap returns ErrSettled.
+func (s *Settled) Unwrap() error { return ErrSettled }
 
 // Discard gives an open dead letter up: it stays, marked, and the ledger counts
 // it as discarded from then on (I3). Nothing else may change the dead letter at
@@ -127,7 +148,7 @@ func Discard(j *journal.Journal, id uint64, now time.Time) (*DeadLetterInfo, err
 		return nil, err
 	}
 	if d.State != journal.DeadOpen {
-		return nil, fmt.Errorf("%w: dead letter %d is %s", ErrSettled, id, d.State)
+		return nil, &Settled{id, string(d.State)}
 	}
 	d.State, d.LastAt = journal.DeadDiscarded, now.UTC()
 	tx := j.Begin()

@@ -69,7 +69,7 @@ func classify(err error) *problem {
 	case errors.Is(err, trigger.ErrSpec):
 		return &problem{exit: exitInvalid, code: "invalid", err: err}
 	case errors.Is(err, journal.ErrLocked):
-		return &problem{exit: exitUnreachable, code: "locked", err: fmt.Errorf("%w: another patchbay works on it", err)}
+		return &problem{exit: exitUnreachable, code: "locked", err: fmt.Errorf("%w: another patchbay works on it; a second one needs a data_dir of its own", err)}
 	case errors.Is(err, journal.ErrNoStore), errors.Is(err, admin.ErrNoCore), errors.Is(err, journal.ErrNewer),
 		errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EADDRINUSE), errors.As(err, &opErr):
 		return &problem{exit: exitUnreachable, code: "unreachable", err: err}
