@@ -41,7 +41,7 @@ type Options struct {
 	MaxEvents, MaxBytes int
 	MaxWait             time.Duration
 	// Busy reports whether acknowledgements need the machine more; the
-	// dispatcher then rests after each batch. Nil means never.
+	// dispatcher then rests (yield.Rest). Nil means never.
 	Busy func() bool
 	// Tap shows people what passes; nil means nobody looks.
 	Tap *tap.Hub
@@ -245,15 +245,10 @@ func (d *Dispatcher) turn(ctx context.Context) error {
 		return err
 	}
 	if d.o.Busy != nil && d.o.Busy() {
-		took := d.o.Now().Sub(d.wroteAt)
-		return d.wait(ctx, d.o.Now().Add(min(maxRest, 4*took)), false)
+		return d.rest(ctx, batch[len(batch)-1].entry.Offset)
 	}
 	return nil
 }
-
-// maxRest bounds how long a dispatcher rests while the receiver is busy. It
-// keeps a fifth of its time, so that a backlog always shrinks in the end.
-const maxRest = 500 * time.Millisecond
 
 // fill reads ahead, and lingers if what is there fills no batch and the batch
 // before it was written less than MaxWait ago.

@@ -13,6 +13,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
 	"github.com/patchbay-io/patchbay/core/tap"
+	"github.com/patchbay-io/patchbay/core/yield"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/rs/zerolog"
 )
@@ -43,7 +44,7 @@ type Options struct {
 	// nothing. Zero means 20 ms.
 	MaxWait time.Duration
 	// Busy reports whether acknowledgements need the machine more; the lane then
-	// takes a share of the time only. Nil means never.
+	// rests (yield.Rest). Nil means never.
 	Busy func() bool
 	// Oldest is that of stage.Batch, for all lanes of the pipeline together. Nil
 	// means that this lane is the only one.
@@ -127,10 +128,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
-
-// rest is how long work that took so long rests while the receiver is busy: it
-// keeps a fifth of its time, so that a backlog always shrinks in the end.
-func rest(took time.Duration) time.Duration { return min(4*took, 250*time.Millisecond) }
 
 // Backlog is the number of stored requests that the lane has not taken yet.
 func (l *Lane) Backlog() uint64 {
@@ -246,10 +243,17 @@ func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if l.o.Busy != nil && l.o.Busy() && !pause(ctx, rest(time.Since(last))) {
-			return nil
+		newest := entries[len(entries)-1]
+		if l.o.Busy != nil && l.o.Busy() {
+			o, err := decodeOrigin(l.o.Source, l.o.Provider, newest)
+			if err != nil {
+				return err
+			}
+			if !pause(ctx, yield.Rest(time.Since(last), l.o.Now().Sub(o.delivery.ReceivedAt))) {
+				return nil
+			}
 		}
-		from = entries[len(entries)-1].Offset + 1
+		from = newest.Offset + 1
 	}
 }
 

@@ -54,6 +54,32 @@ func TestVerdicts(t *testing.T) {
 	b.balanced()
 }
 
+// TestBusy: a lane that always gives way carries everything nevertheless.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	b := cleanBed(t, nil)
+	b.lane.o.Busy = func() bool { return true }
+	b.lane.o.MaxRequests = 1
+	b.receive("1 a", "2 b", "3 c", "4 d")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- b.lane.Run(ctx) }()
+	for b.out.Tail() < 4 && ctx.Err() == nil {
+		select {
+		case <-b.out.Changed(b.out.Tail()):
+		case <-ctx.Done():
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if got := b.words(); got != "a b c d" {
+		t.Errorf("staged: got %q, want a b c d", got)
+	}
+}
+
 // TestEventIDs pins I8: these values are in warehouses and may never change.
 func TestEventIDs(t *testing.T) {
 	t.Parallel()

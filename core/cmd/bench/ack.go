@@ -144,6 +144,10 @@ func (b *bench) ackLatency(ctx context.Context, s *system, rate float64, length 
 	if err != nil {
 		return fmt.Errorf("open loop: %w\n%s", err, s.Log())
 	}
+	waiting, err := s.waiting(ctx)
+	if err != nil {
+		return err
+	}
 	after, err := b.fdatasync(syncs)
 	if err != nil {
 		return err
@@ -156,6 +160,7 @@ func (b *bench) ackLatency(ctx context.Context, s *system, rate float64, length 
 	b.add("fsync_p99_ms", figure{"bare fdatasync of 4 KiB, p99", ms(p99), "ms", "", "control, before and after"})
 	b.add("ack_p50_ms", figure{fmt.Sprintf("acknowledgement at %.0f req/s, open loop, p50", rate), ms(l.Percentile(0.5)), "ms", "", ""})
 	b.add("ack_p99_ms", figure{"acknowledgement, p99", ms(l.Percentile(0.99)), "ms", fmt.Sprintf("<= %.1f", ms(limit)), "from the moment it was due"})
+	b.add("ack_backlog_s", figure{"what has no row yet when that load ends", float64(waiting) / rate, "s", "", fmt.Sprintf("of it, after %.0f s", 2*length.Seconds())})
 	return nil
 }
 
