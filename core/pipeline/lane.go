@@ -313,7 +313,7 @@ func (l *Lane) step(ctx context.Context, tx *journal.Tx, p *parsed, again *journ
 	w := &l.writer
 	w.begin(tx, rec)
 	account := make([]int, len(p.entries)) // events and verdicts by request
-	b := stage.Batch{Items: make([]stage.Item, 0, len(p.events)), Tx: tx, Now: l.o.Now(), Oldest: l.o.Oldest}
+	b := stage.Batch{Items: make([]stage.Item, 0, len(p.events)), Tx: tx, Now: l.o.Now(), Retried: again != nil, Oldest: l.o.Oldest}
 	b.Env.Now = b.Now
 	places := p.places()
 	for i := range p.events {

@@ -48,6 +48,9 @@ type Batch struct {
 	// there (I7).
 	Tx  *journal.Tx
 	Now time.Time
+	// Retried says that somebody has a dead letter tried again, however long ago it
+	// was received.
+	Retried bool
 	// Oldest returns when the oldest request was received that the pipeline has
 	// yet to carry, this batch included, or now if nothing waits. Nil means that
 	// nothing waits beside this batch.

@@ -24,7 +24,9 @@
 // retired one at a time and not more often than once in half their width (F24).
 // A retired bucket is looked into for requests that were received within a window
 // of it, and dropped once none of these waits any more: however far a pipeline is
-// behind, what was repeated within the window counts once.
+// behind, what was repeated within the window counts once. A dead letter that is
+// tried again does not wait in that sense: it may be months old. What comes of it
+// is remembered from then on.
 //
 // A bucket's number says when it began only together with its width. So that a
 // window can be changed, the width is kept with the marks, and so is the end of
@@ -313,7 +315,13 @@ func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earli
 		if dup {
 			me = first
 		}
-		bucket := s.bucket(it.Event.ReceivedAt, b.Now)
+		received := it.Event.ReceivedAt
+		if b.Retried {
+			// Nothing holds the bucket of that time any longer, and the same fact may
+			// come out of another dead letter soon.
+			received = b.Now
+		}
+		bucket := s.bucket(received, b.Now)
 		for m := k; m < end; m++ {
 			if _, known := inBatch[hashes[m]]; known || (dup && end-k == 1) {
 				continue
