@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/patchbay-io/patchbay/core/stage"
+	"github.com/patchbay-io/patchbay/core/stage/dedup"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 )
@@ -103,4 +105,36 @@ func TestDedupClockJump(t *testing.T) {
 		t.Errorf("got %q, want a b jump jump jump c", got)
 	}
 	b.balanced()
+}
+
+// TestDedupClockBack proves I6 for a clock that is set back by more than the
+// window while the pipeline is behind (F24): what was received before that and
+// is carried after it, and what repeats it then, count once.
+func TestDedupClockBack(t *testing.T) {
+	t.Parallel()
+	b := cleanBed(t, func(b *bed) []stage.Stage { return dedupOn(b, time.Hour) })
+	b.receive("1 a", "2 b")
+	b.work(1)
+	b.receive("2 b-again", "3 c")
+	b.now = b.now.Add(-10 * time.Hour)
+	b.receive("1 a-again", "4 d")
+	for range 3 {
+		b.work(1)
+		b.now = b.now.Add(20 * time.Minute)
+		b.receive("1 a-again", "3 c-again", "4 d-again", "5 e")
+	}
+	b.work(1)
+	if got := b.words(); got != "a b c d e" {
+		t.Errorf("got %q, want a b c d e", got)
+	}
+	b.balanced()
+}
+
+// dedupOn is a dedup stage that goes by the bed's clock.
+func dedupOn(b *bed, window time.Duration) []stage.Stage {
+	s, err := dedup.New(b.j, b.out.Number(), window, func() time.Time { return b.now })
+	if err != nil {
+		b.t.Fatalf("dedup: %v", err)
+	}
+	return []stage.Stage{s}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/stage"
-	"github.com/patchbay-io/patchbay/core/stage/dedup"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 )
@@ -17,13 +16,7 @@ import (
 // if they are tried within a window of each other.
 func TestLateRetry(t *testing.T) {
 	t.Parallel()
-	b := cleanBed(t, func(b *bed) []stage.Stage {
-		s, err := dedup.New(b.j, b.out.Number(), time.Hour, func() time.Time { return b.now })
-		if err != nil {
-			b.t.Fatalf("dedup: %v", err)
-		}
-		return []stage.Stage{s}
-	})
+	b := cleanBed(t, func(b *bed) []stage.Stage { return dedupOn(b, time.Hour) })
 	b.receive("bad 1 a")
 	b.now = b.now.Add(10 * time.Minute)
 	b.receive("bad 1 a")
