@@ -25,12 +25,7 @@ func TestLateRetry(t *testing.T) {
 	if len(dead) != 2 {
 		t.Fatalf("dead letters: got %d, want 2", len(dead))
 	}
-	b.plugin.parse = func(ds []sdk.Delivery) (*wire.ParseResponse, error) {
-		for i := range ds {
-			ds[i].Body = []byte(strings.ReplaceAll(string(ds[i].Body), "bad ", ""))
-		}
-		return parseLines(ds)
-	}
+	b.understand()
 	b.now = b.now.Add(10 * time.Hour)
 	for i, id := range []string{"2 b", "3 c"} {
 		b.now = b.now.Add(20 * time.Minute) // what is old is dropped with the next batch
@@ -44,4 +39,38 @@ func TestLateRetry(t *testing.T) {
 		t.Errorf("got %q, want b a c", got)
 	}
 	b.balanced()
+}
+
+// TestRetryClockBack proves I6 for a retry while the clock is set back by more
+// than the window (F24): what came of it is still known once the clock is right.
+func TestRetryClockBack(t *testing.T) {
+	t.Parallel()
+	b := cleanBed(t, func(b *bed) []stage.Stage { return dedupOn(b, time.Hour) })
+	b.receive("bad 1 a")
+	b.work(1)
+	b.understand()
+	right := b.now
+	b.now = right.Add(-10 * time.Hour)
+	if err := b.lane.again(context.Background(), b.dead()[0].ID); err != nil {
+		t.Fatalf("retry: %v", err)
+	}
+	for i, body := range []string{"2 b", "3 c", "1 a-again"} {
+		b.now = right.Add(time.Duration(i) * 10 * time.Minute)
+		b.receive(body)
+		b.work(1)
+	}
+	if got := b.words(); got != "a b c" {
+		t.Errorf("got %q, want a b c", got)
+	}
+	b.balanced()
+}
+
+// understand has the plugin understand what it refused before.
+func (b *bed) understand() {
+	b.plugin.parse = func(ds []sdk.Delivery) (*wire.ParseResponse, error) {
+		for i := range ds {
+			ds[i].Body = []byte(strings.ReplaceAll(string(ds[i].Body), "bad ", ""))
+		}
+		return parseLines(ds)
+	}
 }

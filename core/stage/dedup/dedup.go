@@ -316,7 +316,7 @@ func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earli
 			me = first
 		}
 		received := it.Event.ReceivedAt
-		if b.Retried {
+		if b.Retried && b.Now.After(received) {
 			// Nothing holds the bucket of that time any longer, and the same fact may
 			// come out of another dead letter soon.
 			received = b.Now
