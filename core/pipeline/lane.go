@@ -65,6 +65,7 @@ type Lane struct {
 	redo   chan redo
 	writer writer
 	held   atomic.Bool // the plugin parses nothing at the moment
+	pause  func(ctx context.Context, d time.Duration) bool
 }
 
 // CursorName is the name of the cursor of a lane.
@@ -97,7 +98,7 @@ func New(o Options) *Lane {
 		o.Now = time.Now
 	}
 	l := &Lane{
-		o: o, cursor: CursorName(o.Pipeline, o.Source), redo: make(chan redo),
+		o: o, cursor: CursorName(o.Pipeline, o.Source), redo: make(chan redo), pause: pause,
 		parser: &parser{plugin: o.Plugin, timeout: o.ParseTimeout, retry: wait, newest: func() ([]journal.Entry, error) {
 			return o.Raw.Read(max(1, o.Raw.Tail())-1, 1, 1)
 		}},
@@ -249,7 +250,7 @@ func (l *Lane) fetch(ctx context.Context, out chan<- *parsed) error {
 			if err != nil {
 				return err
 			}
-			if !pause(ctx, yield.Rest(time.Since(last), l.o.Now().Sub(o.delivery.ReceivedAt))) {
+			if !l.pause(ctx, yield.Rest(time.Since(last), l.o.Now().Sub(o.delivery.ReceivedAt))) {
 				return nil
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/patchbay-io/patchbay/core/journal"
 	"github.com/patchbay-io/patchbay/core/stage"
 	"github.com/patchbay-io/patchbay/core/stage/dedup"
+	"github.com/patchbay-io/patchbay/core/yield"
 	"github.com/patchbay-io/patchbay/sdk"
 	"github.com/patchbay-io/patchbay/sdk/wire"
 	"google.golang.org/grpc/codes"
@@ -54,29 +55,47 @@ func TestVerdicts(t *testing.T) {
 	b.balanced()
 }
 
-// TestBusy: a lane that always gives way carries everything nevertheless.
+// TestBusy: a lane that always gives way carries everything nevertheless. It rests
+// after what is new and not after what has waited, so that it catches up.
 func TestBusy(t *testing.T) {
 	t.Parallel()
-	b := cleanBed(t, nil)
-	b.lane.o.Busy = func() bool { return true }
-	b.lane.o.MaxRequests = 1
-	b.receive("1 a", "2 b", "3 c", "4 d")
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- b.lane.Run(ctx) }()
-	for b.out.Tail() < 4 && ctx.Err() == nil {
-		select {
-		case <-b.out.Changed(b.out.Tail()):
-		case <-ctx.Done():
+	for age, want := range map[time.Duration]bool{0: true, yield.Behind / 2: true, yield.Behind: false, time.Hour: false} {
+		b := cleanBed(t, nil)
+		b.lane.o.Busy = func() bool { return true }
+		b.lane.o.MaxRequests = 1
+		b.receive("1 a", "2 b", "3 c", "4 d")
+		b.now = b.now.Add(age)
+		rests := make(chan time.Duration, 4)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		b.lane.pause = func(_ context.Context, d time.Duration) bool {
+			rests <- d
+			return ctx.Err() == nil
 		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("run: %v", err)
-	}
-	if got := b.words(); got != "a b c d" {
-		t.Errorf("staged: got %q, want a b c d", got)
+		done := make(chan error, 1)
+		go func() { done <- b.lane.Run(ctx) }()
+		for i := range 4 {
+			select {
+			case d := <-rests:
+				if (d > 0) != want {
+					t.Errorf("%v old: got a rest of %v after request %d, want one: %v", age, d, i, want)
+				}
+			case <-ctx.Done():
+			}
+		}
+		for b.out.Tail() < 4 && ctx.Err() == nil {
+			select {
+			case <-b.out.Changed(b.out.Tail()):
+			case <-ctx.Done():
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+		if got := b.words(); got != "a b c d" {
+			t.Errorf("staged: got %q, want a b c d", got)
+		}
 	}
 }
 
