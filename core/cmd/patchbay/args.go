@@ -58,7 +58,7 @@ func atMost(n int) cobra.PositionalArgs {
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < len(names) {
-			return usage("%s is missing: patchbay %s", names[len(args)], commandLine(cmd))
+			return usage("%s is missing: patchbay %s; see: patchbay help %s", names[len(args)], commandLine(cmd), commandName(cmd))
 		}
 		return atMost(len(names))(cmd, args)
 	}
