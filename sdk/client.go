@@ -71,7 +71,9 @@ func (c *Client) Parse(ctx context.Context, parts [][]byte, n int) (*Parsed, err
 }
 
 func decodeParsed(data []byte, n int) (*Parsed, error) {
-	p := &Parsed{Events: make([]Event, 0, n)}
+	// An event takes hundreds of bytes here, and a request may hold thousands of
+	// them: counting first is cheaper than letting the slice grow.
+	p := &Parsed{Events: make([]Event, 0, count(data, 1))}
 	answered, last := 0, 0
 	err := repeated(data, 1, func(b []byte) error {
 		p.Events = append(p.Events, Event{})

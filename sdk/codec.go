@@ -398,6 +398,12 @@ func repeated(b []byte, num protowire.Number, each func([]byte) error, other fun
 	return nil
 }
 
+// count is how often a field is there, up to where b is damaged.
+func count(b []byte, num protowire.Number) (n int) {
+	_ = repeated(b, num, func([]byte) error { n++; return nil }, nil)
+	return n
+}
+
 // ShiftDelivery adds n to DeliveryIndex, for batches put together from parts.
 func (e *Event) ShiftDelivery(n int) { e.delivery += n }
 

@@ -374,8 +374,9 @@ type ConfigChecker[C any] interface {
 }
 
 type sinkServer[C any] struct {
-	s  Sink[C]
-	mu sync.Mutex // Write and Close do not overlap, whatever the caller does
+	s      Sink[C]
+	mu     sync.Mutex // Write and Close do not overlap, whatever the caller does
+	events []Event    // empty, with room for the largest batch so far
 }
 
 func (s *sinkServer[C]) Open(ctx context.Context, r *wire.ConfigureRequest) (*wire.OpenSinkResponse, error) {
@@ -420,7 +421,10 @@ func (s *sinkServer[C]) Write(ctx context.Context, f *wire.Frame) (*wire.WriteRe
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var res Results
-	var events []Event
+	events := s.events
+	// The sink is done with them when Write returns. One that keeps them finds out:
+	// they become empty.
+	defer func() { clear(events); s.events = events[:0] }()
 	err := repeated(f.Data, 1, func(b []byte) error {
 		events = append(events, Event{})
 		return events[len(events)-1].UnmarshalWire(b)

@@ -258,7 +258,7 @@ func TestVerify(t *testing.T) {
 }
 
 // script is a sink that does what the events' reasons say.
-type script struct{ seen []Event }
+type script struct{ seen, kept []Event }
 
 func (*script) Info() Info {
 	return Info{Name: "script", Sink: SinkTraits{Idempotency: Keyed, MaxEvents: 7, MaxBytes: 8, WriteTimeout: time.Second}}
@@ -267,7 +267,7 @@ func (*script) Open(context.Context, *struct{}) error { return nil }
 func (*script) Close(context.Context) error           { return errors.New("not today") }
 
 func (s *script) Write(_ context.Context, in []Event, out *Results) error {
-	s.seen = append([]Event(nil), in...)
+	s.seen, s.kept = append([]Event(nil), in...), in
 	for i := range in {
 		switch in[i].ErrorReason {
 		case "panic":
@@ -293,6 +293,39 @@ func (s *script) Write(_ context.Context, in []Event, out *Results) error {
 		}
 	}
 	return nil
+}
+
+// TestWriteKeepsNothing: a batch holds its own events and nothing of the one
+// before it, larger or not and whatever became of that, and a sink that goes on
+// using a batch after Write finds out.
+func TestWriteKeepsNothing(t *testing.T) {
+	t.Parallel()
+	sink := &script{}
+	server := &sinkServer[struct{}]{s: sink}
+	write := func(events ...Event) error {
+		var data []byte
+		for i := range events {
+			data = protowire.AppendBytes(protowire.AppendTag(data, 1, protowire.BytesType), events[i].AppendWire(nil))
+		}
+		_, err := server.Write(t.Context(), &wire.Frame{Data: data})
+		return err
+	}
+	large := []Event{{MessageID: "m1", Sender: "s"}, {MessageID: "m2", SourcePayload: []byte("p")}, {MessageID: "m3", ErrorReason: "retry"}}
+	large[0].SetAttr("a", "b")
+	for _, batch := range [][]Event{large, {{Recipient: "r"}}, {{ErrorReason: "error"}, {Sender: "s"}}, large, large[:1]} {
+		want := batch[0].ErrorReason == "error"
+		if err := write(batch...); (err != nil) != want {
+			t.Fatalf("got error %v, want one: %v", err, want)
+		}
+		if !reflect.DeepEqual(sink.seen, batch) {
+			t.Errorf("the sink saw %+v, want %+v", sink.seen, batch)
+		}
+		for i := range sink.kept {
+			if !reflect.ValueOf(sink.kept[i]).IsZero() {
+				t.Errorf("event %d of the batch after Write: got %+v, want an empty one", i, sink.kept[i])
+			}
+		}
+	}
 }
 
 func TestWriteOverTheWire(t *testing.T) {

@@ -23,8 +23,8 @@ type Sink[C any] interface {
 	// An error says something about the destination as a whole (see Failure) or,
 	// if it is not a Failure, that nothing is known about the batch: core sends
 	// it again, in halves if that goes on, so a sink that is not idempotent must
-	// say so in Info. in is valid until Write returns; cancellation of ctx means
-	// that core no longer waits.
+	// say so in Info. in is valid until Write returns, then its memory is used
+	// again; cancellation of ctx means that core no longer waits.
 	Write(ctx context.Context, in []Event, out *Results) error
 
 	Close(ctx context.Context) error

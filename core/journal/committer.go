@@ -94,7 +94,8 @@ func (j *Journal) run() {
 // group is what is committed together. It is reused.
 type group struct {
 	j       *Journal
-	logs    []*Log // with pending entries, in order of first use
+	batch   *pebble.Batch // empty between two commits
+	logs    []*Log        // with pending entries, in order of first use
 	written []chunkWrite
 	deltas  map[Row]int64
 	moved   map[string]uint64 // cursors set by steps of this group
@@ -108,12 +109,17 @@ type chunkWrite struct {
 }
 
 func newGroup(j *Journal) *group {
-	return &group{j: j, deltas: map[Row]int64{}, moved: map[string]uint64{}}
+	return &group{j: j, batch: j.db.NewBatch(pebble.WithMaxRetainedSizeBytes(keptBatchBytes)), deltas: map[Row]int64{}, moved: map[string]uint64{}}
 }
+
+// keptBatchBytes is up to what size the memory of a group is used again for the
+// next. Under load a group holds a chunk of a megabyte for every log; what is larger
+// than several of them is rare.
+const keptBatchBytes = 8 << 20
 
 // commit makes ops durable and answers them.
 func (g *group) commit(ops []*op) {
-	b := g.j.db.NewBatch()
+	b := g.batch
 	sync := false
 	if splitSteps {
 		g.commitCursorsFirst(ops)
@@ -150,7 +156,7 @@ func (g *group) commit(ops []*op) {
 	if g.j.failed.Load() {
 		select {}
 	}
-	_ = b.Close()
+	b.Reset()
 	g.publish(ops)
 }
 

@@ -21,12 +21,16 @@ type filter struct {
 	parts    []part
 }
 
-// partBytes are the sizes of a filter's parts; each has as much again for its
-// columns. A part takes its share of keys, and then the next one begins.
-var partBytes = [...]int{64 << 10, 1 << 20, 8 << 20}
+// partKeys is how many keys a part takes, by its size; then the next one begins.
+var partKeys = [...]int{42 << 10, 683 << 10, 5461 << 10}
 
-// bitsPerKey makes a part take one new identity in 150 for a possible repeat.
-const bitsPerKey = 12
+// A part has anyBits bits a key to say that no bucket holds an identity, which is
+// wrong once in 1,000, and columnBits to say which of them may. At 10 million keys
+// that is 75 MiB for the four filters that there may be.
+const (
+	anyBits    = 16
+	columnBits = 12
+)
 
 // newFilter returns a filter with a part of one of the sizes. It is complete as
 // long as its group has no marks.
@@ -37,7 +41,7 @@ func newFilter(complete bool, size int) *filter {
 // add remembers that the group's bucket of that number, below perGroup, holds h.
 func (f *filter) add(h journal.Hash, bucket uint32) {
 	p := &f.parts[len(f.parts)-1]
-	if p.full() && p.size+1 < len(partBytes) {
+	if p.full() && p.size+1 < len(partKeys) {
 		f.parts = append(f.parts, newPart(p.size+1))
 		p = &f.parts[len(f.parts)-1]
 	}
@@ -54,17 +58,14 @@ func (f *filter) enough() int {
 		keys += f.parts[i].keys
 	}
 	size := 0
-	for size+1 < len(partBytes) && keys > capacity(size) {
+	for size+1 < len(partKeys) && keys > partKeys[size] {
 		size++
 	}
 	return size
 }
 
-// capacity is how many keys a part of a size takes.
-func capacity(size int) int { return partBytes[size] * 8 / bitsPerKey }
-
 // full reports whether the filter holds as much as it is made for.
-func (f *filter) full() bool { return f.size()+1 == len(partBytes) && f.parts[len(f.parts)-1].full() }
+func (f *filter) full() bool { return f.size()+1 == len(partKeys) && f.parts[len(f.parts)-1].full() }
 
 // where returns the buckets that may hold h, bit n for bucket n of the group; 0
 // only for an identity that was never added.
@@ -78,17 +79,18 @@ func (f *filter) where(h journal.Hash) (w uint64) {
 // part is a fixed amount of memory: any says quickly that no bucket holds an
 // identity, columns which of them may.
 type part struct {
-	size    int // in partBytes
+	size    int // in partKeys
 	keys    int // added so far
 	any     bloom
 	columns columns
 }
 
 func newPart(size int) part {
-	return part{size: size, any: newBloom(partBytes[size]), columns: make(columns, partBytes[size]/8)}
+	keys := partKeys[size]
+	return part{size: size, any: newBloom(keys * anyBits / 8), columns: make(columns, keys*columnBits/64)}
 }
 
-func (p *part) full() bool { return p.keys >= capacity(p.size) }
+func (p *part) full() bool { return p.keys >= partKeys[p.size] }
 
 func (p *part) add(h journal.Hash, bucket uint32) {
 	p.keys++
@@ -108,8 +110,8 @@ func (p *part) where(h journal.Hash) uint64 {
 type columns []uint64
 
 // looks is how many words an identity has. A bucket with its share of a group's
-// keys is taken for one that holds an identity wrongly once in 100.
-const looks = 3
+// keys is taken for one that holds an identity wrongly once in 150.
+const looks = 4
 
 // words calls each for the places of h, until it returns false. They are taken
 // from other bits than those of bloom.
