@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -16,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -44,7 +46,7 @@ func main() {
 	flag.StringVar(&only, "only", "", "comma-separated parts: ack, cpu, dedup, backlog, filter, expr, language")
 	flag.BoolVar(&b.quick, "quick", false, "a tenth of the work, for a look")
 	flag.StringVar(&null, "null", "", "internal: serve the bare handler on this address")
-	flag.StringVar(&b.dir, "dir", "", "where to put data; must be on the disk to measure (default: a temporary folder beside -out)")
+	flag.StringVar(&b.dir, "dir", "", "where to make a temporary folder for data; must be on the disk to measure (default: beside -out)")
 	dedupChild := flag.Int("dedup", 0, "internal: measure deduplication at so many live keys")
 	flag.Parse()
 	if null != "" {
@@ -67,19 +69,14 @@ func exit(err error) {
 }
 
 func (b *bench) run(ctx context.Context, out, only string) error {
-	parent := "."
-	if out != "" {
-		parent = filepath.Dir(out)
+	if b.dir == "" && out != "" {
+		b.dir = filepath.Dir(out)
 	}
-	if b.dir == "" {
-		dir, err := os.MkdirTemp(parent, "bench-data-")
-		if err != nil {
-			return err
-		}
-		b.dir = dir
+	var err error
+	if b.dir, err = os.MkdirTemp(cmp.Or(b.dir, "."), "bench-data-"); err != nil {
+		return err
 	}
 	defer os.RemoveAll(b.dir)
-	var err error
 	if b.patchbay, err = filepath.Abs(b.patchbay); err != nil {
 		return err
 	}
@@ -100,6 +97,9 @@ func (b *bench) run(ctx context.Context, out, only string) error {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		fmt.Fprintf(os.Stderr, "%-8s done in %.0f s\n", p.name, time.Since(began).Seconds())
+		if err := b.clear(); err != nil {
+			return err
+		}
 	}
 	b.table()
 	if out == "" {
@@ -110,6 +110,22 @@ func (b *bench) run(ctx context.Context, out, only string) error {
 		return err
 	}
 	return os.WriteFile(out, append(data, '\n'), 0o644)
+}
+
+// clear removes what a part wrote and waits for the disk: to write it out while the
+// next part runs would be charged to that.
+func (b *bench) clear() error {
+	entries, err := os.ReadDir(b.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(b.dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	syscall.Sync()
+	return nil
 }
 
 // add records a figure; key is its name in the JSON file.

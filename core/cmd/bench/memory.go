@@ -35,17 +35,21 @@ func (b *bench) dedup(ctx context.Context) error {
 	if b.quick {
 		large = 1_000_000
 	}
-	var res [2]dedupResult
-	for i, n := range []int{small, large} {
+	// The small one is measured before and after the large one: it is the ratio's
+	// base, and takes a moment.
+	var res [3]dedupResult
+	for i, n := range []int{small, large, small} {
 		r, err := b.dedupAt(ctx, n)
 		if err != nil {
 			return err
 		}
 		res[i] = *r
 	}
-	b.add("", figure{"dedup, a key at 100 thousand live keys", res[0].MicrosPerKey, "µs", "", "CPU over 2 million events: lookup, mark, commit, compaction, expiry; 1 in 100 seen before"})
+	base := (res[0].MicrosPerKey + res[2].MicrosPerKey) / 2
+	b.add("", figure{"dedup, a key at 100 thousand live keys", base, "µs", "",
+		fmt.Sprintf("CPU over 2 million events: lookup, mark, commit, compaction, expiry; 1 in 100 seen before; %.2f and %.2f", res[0].MicrosPerKey, res[2].MicrosPerKey)})
 	b.add("", figure{fmt.Sprintf("dedup, a key at %d million live keys", large/1_000_000), res[1].MicrosPerKey, "µs", "", ""})
-	b.add("dedup_ratio_10m", figure{"  ratio", res[1].MicrosPerKey / res[0].MicrosPerKey, "", "<= 2", ""})
+	b.add("dedup_ratio_10m", figure{"  ratio", res[1].MicrosPerKey / base, "", "<= 2", ""})
 	b.add("dedup_rss_mib", figure{"memory there", float64(res[1].RSS) / (1 << 20), "MiB", "< 300", "peak of the process"})
 	return nil
 }
