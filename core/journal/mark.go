@@ -117,8 +117,7 @@ func (j *Journal) Buckets(ns uint32) ([]uint32, error) {
 	return out, it.Error()
 }
 
-// DropBucket forgets a bucket.
-func (tx *Tx) DropBucket(ns, bucket uint32) {
-	lower := markBucketPrefix(ns, bucket)
-	_ = tx.batch.DeleteRange(lower, upperBound(lower), nil)
+// DropBuckets forgets the buckets from first to last.
+func (tx *Tx) DropBuckets(ns, first, last uint32) {
+	_ = tx.batch.DeleteRange(markBucketPrefix(ns, first), upperBound(markBucketPrefix(ns, last)), nil)
 }

@@ -10,23 +10,24 @@
 // Buckets are narrow because hashes are random: in the store, new marks are
 // neighbours of those of their own bucket alone, which the processor's caches
 // hold, and what is compacted later overlaps with nothing older. At 10 million
-// live marks a mark cost half of what it does with two buckets a window.
+// live marks a mark costs a tenth less than with a quarter of the buckets.
 //
 // Most events are new. That they are is answered from memory, by a filter a group
-// of buckets, half a window wide (filter.go), so that the cost of an event hardly
-// grows with the number of identities remembered. The filter also says in which of
-// the buckets to look for the others. It goes with the last bucket of its group:
-// none is ever built anew while events pass. Once a filter is full the rest of its
-// group is one bucket, because every identity is looked for in each of them then.
+// of buckets, half a window wide (group.go, filter.go), so that the cost of an event
+// hardly grows with the number of identities remembered. The filter also says in
+// which of the buckets to look for the others. It goes with the last bucket of its
+// group: none is ever built anew while events pass. Once a filter is full the rest
+// of its group is one bucket, because every identity is looked for in each of them
+// then.
 //
 // Buckets go by the time of receipt, never by the provider's time (F23). A clock
-// that jumps forward makes the stage forget one bucket, not all: buckets are
-// retired one at a time and not more often than once in half their width (F24).
-// A retired bucket is looked into for requests that were received within a window
-// of it, and dropped once none of these waits any more: however far a pipeline is
-// behind, what was repeated within the window counts once. A dead letter that is
-// tried again does not wait in that sense: it may be months old. What comes of it
-// is remembered from then on.
+// that jumps forward makes the stage forget a few buckets, not all: no more of them
+// are retired than twice what has passed since the last time, and at most four at
+// once (F24). A retired bucket is looked into for requests that were received within
+// a window of it, and dropped once none of these waits any more: however far a
+// pipeline is behind, what was repeated within the window counts once. A dead letter
+// that is tried again does not wait in that sense: it may be months old. What comes
+// of it is remembered from then on.
 //
 // A bucket's number says when it began only together with its width. So that a
 // window can be changed, the width is kept with the marks, and so is the end of
@@ -35,12 +36,9 @@ package dedup
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -59,28 +57,19 @@ type Stage struct {
 	window time.Duration
 	found  []uint32 // buckets that New found, for Run to read
 
-	mu      sync.Mutex
-	buckets []uint32           // that hold marks, oldest first
-	retired map[uint32]bool    // those of them that only a pipeline that is behind needs
-	filters map[uint32]*filter // by group
-	layout  layout
-	// When a bucket was retired last, and when retired ones were last found to be
-	// needed still.
-	retiredAt, neededAt time.Time
+	mu     sync.Mutex
+	groups []*group // that hold marks, in order
+	layout layout
+	// unsaved says that the layout may be another than the journal's.
+	unsaved bool
+	// When buckets were retired last, when the next is due by the pipeline's clock, and
+	// when retired ones were last found to be needed still.
+	retiredAt, due, neededAt time.Time
 }
-
-// perWindow is how many buckets make a window, perGroup how many share a filter.
-const (
-	perWindow = 2 * perGroup
-	perGroup  = 64
-)
 
 // minWidth keeps the numbers of buckets within 32 bits until 2106. A window of
 // less than perWindow seconds has fewer buckets.
 const minWidth = time.Second
-
-// group is the group of a bucket, and the bucket's number in it.
-func group(bucket uint32) (g, n uint32) { return bucket / perGroup, bucket % perGroup }
 
 // maxFilters bounds the groups that have a filter: three lie within the window,
 // one more is being filled or dropped. A clock that jumps about and a pipeline
@@ -103,16 +92,15 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 	if err != nil {
 		return nil, fmt.Errorf("dedup: %w", err)
 	}
-	s := &Stage{
-		j: j, ns: ns, now: now, window: window, width: width, found: slices.Clone(bs), buckets: bs,
-		retired: map[uint32]bool{}, filters: map[uint32]*filter{}, layout: l,
-	}
+	s := &Stage{j: j, ns: ns, now: now, window: window, width: width, found: bs, layout: l, unsaved: true}
 	for _, b := range bs {
-		g, _ := group(b)
-		s.filters[g] = newFilter(false, 0)
-	}
-	for len(s.filters) > maxFilters {
-		delete(s.filters, s.farthest(now()))
+		number, n := place(b)
+		g := s.group(number)
+		if g == nil {
+			g = s.addGroup(number)
+			s.addFilter(g, 0, now())
+		}
+		g.held.add(n)
 	}
 	return s, nil
 }
@@ -120,37 +108,32 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 // Run fills the filters of the buckets that were there at the start, and
 // returns. The stage works without, only slower.
 func (s *Stage) Run(ctx context.Context) error {
-	for i, bucket := range s.found {
-		g, _ := group(bucket)
-		last := i+1 == len(s.found)
-		if !last {
-			next, _ := group(s.found[i+1])
-			last = next != g
-		}
-		if err := s.fill(ctx, bucket, last); err != nil {
+	for _, bucket := range s.found {
+		if err := s.fill(ctx, bucket); err != nil {
 			return fmt.Errorf("dedup: fill filter: %w", err)
 		}
 	}
 	return nil
 }
 
-// fill adds a bucket's marks to its group's filter, which is complete after the
-// last of them. Marks that are made meanwhile are added by those who make them.
-func (s *Stage) fill(ctx context.Context, bucket uint32, last bool) error {
+// fill adds a bucket's marks to its group's filter. Marks that are made meanwhile
+// are added by those who make them.
+func (s *Stage) fill(ctx context.Context, bucket uint32) error {
 	const step = 4096
-	g, n := group(bucket)
+	number, n := place(bucket)
 	hashes := make([]journal.Hash, 0, step)
 	add := func() (more bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		f := s.filters[g]
+		g := s.group(number)
+		if g == nil || g.filter == nil || !g.held.has(n) || ctx.Err() != nil {
+			return false // it is needed no more
+		}
 		for _, h := range hashes {
-			if f != nil {
-				f.add(h, n)
-			}
+			g.filter.add(h, n)
 		}
 		hashes = hashes[:0]
-		return f != nil && ctx.Err() == nil
+		return true
 	}
 	err := s.j.EachMark(s.ns, bucket, func(h journal.Hash) bool {
 		hashes = append(hashes, h)
@@ -161,8 +144,8 @@ func (s *Stage) fill(ctx context.Context, bucket uint32, last bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.filters[g]; f != nil && last {
-		f.complete = true
+	if g := s.group(number); g != nil && g.filter != nil && g.held.has(n) {
+		g.filled.add(n)
 	}
 	return nil
 }
@@ -235,32 +218,26 @@ func (s *Stage) needed(bucket uint32, received time.Time) bool {
 }
 
 // unsure makes the questions to the journal for a batch that was received from a
-// time on: each hash in each bucket that may hold it. A bucket without a complete
-// filter may hold any.
+// time on: each hash in each bucket that may hold it. A bucket whose marks are not
+// all in a filter may hold any.
 func (s *Stage) unsure(hashes []journal.Hash, owner []int, from time.Time) (ask []journal.Ask, who []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for at := 0; at < len(s.buckets); {
-		g, _ := group(s.buckets[at])
-		var there uint64 // the group's buckets that hold anything
-		for ; at < len(s.buckets); at++ {
-			other, n := group(s.buckets[at])
-			if other != g {
-				break
-			}
-			if b := s.buckets[at]; !s.retired[b] || s.needed(b, from) {
-				there |= 1 << n
+	for _, g := range s.groups {
+		there := g.held
+		for n := range g.retired.all() {
+			if !s.needed(g.bucket(n), from) {
+				there.remove(n)
 			}
 		}
-		f := s.filters[g]
+		filled, others := there.and(g.filled), there.without(g.filled)
 		for i, h := range hashes {
-			may := there
-			if f != nil && f.complete {
-				may &= f.where(h)
+			where, ok := g.where(h)
+			if !ok && others.empty() {
+				continue
 			}
-			for ; may != 0; may &= may - 1 {
-				bucket := g*perGroup + uint32(bits.TrailingZeros64(may))
-				ask, who = append(ask, journal.Ask{Bucket: bucket, Hash: h}), append(who, owner[i])
+			for n := range others.or(where.and(filled)).all() {
+				ask, who = append(ask, journal.Ask{Bucket: g.bucket(n), Hash: h}), append(who, owner[i])
 			}
 		}
 	}
@@ -285,8 +262,9 @@ func (s *Stage) remember(b *stage.Batch, marks []mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range marks {
-		if g, n := group(m.bucket); s.filters[g] != nil {
-			s.filters[g].add(m.hash, n)
+		number, n := place(m.bucket)
+		if g := s.group(number); g != nil && g.filter != nil {
+			g.filter.add(m.hash, n)
 		}
 	}
 }
@@ -336,59 +314,52 @@ func (s *Stage) decide(b *stage.Batch, hashes []journal.Hash, owner []int, earli
 
 // bucket is the one that takes the marks of a time of receipt.
 func (s *Stage) bucket(received, now time.Time) uint32 {
-	n := uint32(max(0, received.UnixNano()/int64(s.width)))
+	b := uint32(max(0, received.UnixNano()/int64(s.width)))
+	number, n := place(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := slices.BinarySearch(s.buckets, n)
-	if ok {
-		return n
+	g := s.group(number)
+	switch {
+	case g == nil:
+		g = s.addGroup(number)
+		size := 0
+		if before := s.group(number - 1); before != nil && before.filter != nil {
+			size = before.filter.enough()
+		}
+		s.addFilter(g, size, now)
+	case g.held.has(n):
+		return b
+	case g.filter != nil && g.filter.full():
+		if before, ok := g.held.before(n); ok {
+			s.layout.stretch(g.bucket(before), b)
+			s.unsaved = true
+			return g.bucket(before)
+		}
 	}
-	g, _ := group(n)
-	first, _ := slices.BinarySearch(s.buckets, g*perGroup)
-	alone := first == len(s.buckets) || s.buckets[first]/perGroup != g
-	if at > first && s.filters[g] != nil && s.filters[g].full() {
-		before := s.buckets[at-1]
-		s.layout.stretch(before, n)
-		return before
+	g.held.add(n)
+	if g.filter != nil {
+		g.filled.add(n)
 	}
-	s.buckets = slices.Insert(s.buckets, at, n)
-	if !s.needed(n, now) {
-		s.retired[n] = true // the pipeline is behind by more than a window
+	if !s.needed(b, now) {
+		g.retired.add(n) // the pipeline is behind by more than a window
+	} else if end := s.layout.end(b).Add(s.window); end.Before(s.due) {
+		s.due = end
 	}
-	if alone {
-		s.addFilter(g, now)
-	}
-	return n
+	return b
 }
 
-// addFilter gives a group its filter, unless there are enough for groups that are
-// nearer to the present. The group has no bucket yet: a new filter lacks nothing.
-func (s *Stage) addFilter(g uint32, now time.Time) {
-	size := 0
-	if before := s.filters[g-1]; before != nil {
-		size = before.enough()
-	}
-	s.filters[g] = newFilter(true, size)
-	if len(s.filters) > maxFilters {
-		delete(s.filters, s.farthest(now))
-	}
-}
-
-// farthest is the group with a filter that is farthest from the present.
-func (s *Stage) farthest(now time.Time) uint32 {
-	present := now.UnixNano() / int64(s.width) / perGroup
-	away := func(g uint32) int64 { return max(int64(g)-present, present-int64(g)) }
-	return slices.MaxFunc(slices.Collect(maps.Keys(s.filters)), func(a, b uint32) int { return cmp.Compare(away(a), away(b)) })
-}
-
-// expire retires the bucket that ended first if all of it lies outside the
+// expire retires the buckets that ended first if all of them lies outside the
 // window, and drops those that no request needs any more.
 func (s *Stage) expire(b *stage.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.keepLayout(b.Tx)
 	s.retire(b.Now)
-	if len(s.retired) == 0 || s.now().Sub(s.neededAt).Abs() < neededFor {
+	if s.now().Sub(s.neededAt).Abs() < neededFor {
+		return nil
+	}
+	retired := slices.SortedFunc(s.buckets(func(g *group) set { return g.retired }), s.layout.compareEnds)
+	if len(retired) < dropAtOnce {
 		return nil
 	}
 	from := oldest(b)
@@ -401,37 +372,69 @@ func (s *Stage) expire(b *stage.Batch) error {
 			from = waits
 		}
 	}
-	for _, n := range slices.SortedFunc(maps.Keys(s.retired), s.layout.compareEnds) {
-		if s.needed(n, from) {
-			s.neededAt = s.now()
-			break
-		}
-		s.drop(b.Tx, n)
+	gone := retired
+	if at := slices.IndexFunc(retired, func(n uint32) bool { return s.needed(n, from) }); at >= 0 {
+		s.neededAt = s.now()
+		gone = retired[:at]
+	}
+	if len(gone) >= dropAtOnce {
+		s.drop(b.Tx, gone)
 	}
 	return nil
 }
 
-func (s *Stage) drop(tx *journal.Tx, bucket uint32) {
-	tx.DropBucket(s.ns, bucket)
-	delete(s.retired, bucket)
-	delete(s.layout.Ends, bucket)
-	s.buckets = slices.DeleteFunc(s.buckets, func(n uint32) bool { return n == bucket })
-	g, _ := group(bucket)
-	if !slices.ContainsFunc(s.buckets, func(n uint32) bool { return n/perGroup == g }) {
-		delete(s.filters, g)
+// drop forgets buckets. Neighbours go together; where a number is left out another
+// lane may be making that bucket.
+func (s *Stage) drop(tx *journal.Tx, buckets []uint32) {
+	slices.Sort(buckets)
+	for len(buckets) > 0 {
+		run := 1
+		for run < len(buckets) && buckets[run] == buckets[run-1]+1 {
+			run++
+		}
+		tx.DropBuckets(s.ns, buckets[0], buckets[run-1])
+		for _, b := range buckets[:run] {
+			s.group(b / perGroup).forget(b % perGroup)
+			delete(s.layout.Ends, b)
+		}
+		buckets = buckets[run:]
 	}
+	s.groups = slices.DeleteFunc(s.groups, func(g *group) bool { return g.held.empty() })
+	s.unsaved = true
 }
 
 // neededFor is how long nobody is asked whether retired buckets are still needed
 // after the answer was yes: it takes a look at each lane's next request.
 const neededFor = time.Second
 
+// dropAtOnce is how many buckets are dropped at once at least, a thirtieth of a
+// window: each deletion of a range makes every lookup dearer until the store has
+// written it to a table.
+const dropAtOnce = 16
+
+// maxRetired is how many buckets are retired at once, a hundredth of a window.
+const maxRetired = 4
+
+// retire retires the buckets that ended first, as far as all of them lies outside the
+// window by now.
 func (s *Stage) retire(now time.Time) {
-	if len(s.buckets)-len(s.retired) < 2 || (!s.retiredAt.IsZero() && s.now().Sub(s.retiredAt) < s.width/2) {
+	if now.Before(s.due) {
 		return
 	}
-	live := slices.DeleteFunc(slices.Clone(s.buckets), func(n uint32) bool { return s.retired[n] })
-	if first := slices.MinFunc(live, s.layout.compareEnds); !s.needed(first, now) {
-		s.retired[first], s.retiredAt = true, s.now()
+	most := time.Duration(1)
+	if !s.retiredAt.IsZero() {
+		most = min(s.now().Sub(s.retiredAt)/(s.width/2), maxRetired)
+	}
+	if most < 1 {
+		return
+	}
+	live := slices.SortedFunc(s.buckets((*group).live), s.layout.compareEnds)
+	for ; len(live) > 1 && most > 0 && !s.needed(live[0], now); live, most = live[1:], most-1 {
+		number, n := place(live[0])
+		s.group(number).retired.add(n)
+		s.retiredAt = s.now()
+	}
+	if len(live) > 0 {
+		s.due = s.layout.end(live[0]).Add(s.window)
 	}
 }

@@ -17,8 +17,7 @@ import (
 // last part it is full, whatever the window (I12): more and more new identities
 // are looked up in vain, in more and more buckets.
 type filter struct {
-	complete bool // holds every mark of its group
-	parts    []part
+	parts []part
 }
 
 // partKeys is how many keys a part takes, by its size; then the next one begins.
@@ -32,11 +31,8 @@ const (
 	columnBits = 12
 )
 
-// newFilter returns a filter with a part of one of the sizes. It is complete as
-// long as its group has no marks.
-func newFilter(complete bool, size int) *filter {
-	return &filter{complete: complete, parts: []part{newPart(size)}}
-}
+// newFilter returns a filter with a part of one of the sizes.
+func newFilter(size int) *filter { return &filter{parts: []part{newPart(size)}} }
 
 // add remembers that the group's bucket of that number, below perGroup, holds h.
 func (f *filter) add(h journal.Hash, bucket uint32) {
@@ -67,13 +63,15 @@ func (f *filter) enough() int {
 // full reports whether the filter holds as much as it is made for.
 func (f *filter) full() bool { return f.size()+1 == len(partKeys) && f.parts[len(f.parts)-1].full() }
 
-// where returns the buckets that may hold h, bit n for bucket n of the group; 0
-// only for an identity that was never added.
-func (f *filter) where(h journal.Hash) (w uint64) {
+// where returns the buckets that may hold h. None, and false, are said only of an
+// identity that was never added.
+func (f *filter) where(h journal.Hash) (w set, ok bool) {
 	for i := range f.parts {
-		w |= f.parts[i].where(h)
+		if p := &f.parts[i]; p.any.mayHold(h) {
+			p.columns.where(h, &w)
+		}
 	}
-	return w
+	return w, !w.empty()
 }
 
 // part is a fixed amount of memory: any says quickly that no bucket holds an
@@ -87,7 +85,7 @@ type part struct {
 
 func newPart(size int) part {
 	keys := partKeys[size]
-	return part{size: size, any: newBloom(keys * anyBits / 8), columns: make(columns, keys*columnBits/64)}
+	return part{size: size, any: newBloom(keys * anyBits / 8), columns: make(columns, keys*columnBits/perGroup)}
 }
 
 func (p *part) full() bool { return p.keys >= partKeys[p.size] }
@@ -98,43 +96,39 @@ func (p *part) add(h journal.Hash, bucket uint32) {
 	p.columns.add(h, bucket)
 }
 
-func (p *part) where(h journal.Hash) uint64 {
-	if !p.any.mayHold(h) {
-		return 0
-	}
-	return p.columns.where(h)
-}
+// columns are perGroup Bloom filters side by side, one a bucket: filter n is number n
+// in every set. One look at an identity's sets answers for all of them.
+type columns []set
 
-// columns are perGroup Bloom filters side by side, one a bucket: filter n is bit
-// n of every word. One look at an identity's words answers for all of them.
-type columns []uint64
-
-// looks is how many words an identity has. A bucket with its share of a group's
-// keys is taken for one that holds an identity wrongly once in 150.
+// looks is how many sets an identity has. A bucket with its share of a group's keys
+// is taken for one that holds an identity wrongly once in 150.
 const looks = 4
 
-// words calls each for the places of h, until it returns false. They are taken
-// from other bits than those of bloom.
-func (c columns) words(h journal.Hash, each func(*uint64) bool) {
+// places are those of h. They are taken from other bits than those of bloom.
+func (c columns) places(h journal.Hash) (at [looks]uint64) {
 	a, b := binary.LittleEndian.Uint64(h[:]), binary.LittleEndian.Uint64(h[8:])
 	a, b = bits.RotateLeft64(a, 17)^b*0x9e3779b97f4a7c15, b|1
-	for range looks {
-		at, _ := bits.Mul64(a, uint64(len(c)))
-		if !each(&c[at]) {
-			return
-		}
+	for i := range at {
+		at[i], _ = bits.Mul64(a, uint64(len(c)))
 		a += bits.RotateLeft64(b, 29) * 0xbf58476d1ce4e5b9
 	}
+	return at
 }
 
 func (c columns) add(h journal.Hash, bucket uint32) {
-	c.words(h, func(w *uint64) bool { *w |= 1 << bucket; return true })
+	for _, at := range c.places(h) {
+		c[at].add(bucket)
+	}
 }
 
-func (c columns) where(h journal.Hash) uint64 {
-	all := ^uint64(0)
-	c.words(h, func(w *uint64) bool { all &= *w; return all != 0 })
-	return all
+// where adds the buckets that may hold h to w.
+func (c columns) where(h journal.Hash, w *set) {
+	at := c.places(h)
+	all := c[at[0]]
+	for _, at := range at[1:] {
+		all = all.and(c[at])
+	}
+	*w = w.or(all)
 }
 
 // bloom is a Bloom filter in blocks of one cache line. The hash is keyed and

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -69,9 +68,19 @@ func (l *layout) encode() []byte {
 // keepLayout adds the layout to a step, unless it is there already: a step that
 // did not happen leaves it to the next.
 func (s *Stage) keepLayout(tx *journal.Tx) {
-	maps.DeleteFunc(s.layout.Ends, func(b uint32, _ int64) bool { return !slices.Contains(s.buckets, b) })
-	name := layoutName(s.ns)
-	if v := s.layout.encode(); !bytes.Equal(v, s.j.Cursor(name).Extra) {
-		tx.SetCursor(name, journal.Cursor{Extra: v})
+	if !s.unsaved {
+		return
 	}
+	maps.DeleteFunc(s.layout.Ends, func(b uint32, _ int64) bool {
+		number, n := place(b)
+		g := s.group(number)
+		return g == nil || !g.held.has(n)
+	})
+	name := layoutName(s.ns)
+	v := s.layout.encode()
+	if bytes.Equal(v, s.j.Cursor(name).Extra) {
+		s.unsaved = false
+		return
+	}
+	tx.SetCursor(name, journal.Cursor{Extra: v})
 }

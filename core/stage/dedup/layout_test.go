@@ -92,7 +92,7 @@ func TestWindowChangeForgets(t *testing.T) {
 		b.pass(100 + i)
 		b.now = b.now.Add(time.Hour)
 	}
-	if n := len(b.s.buckets); n > 5 {
+	if n := len(b.held()); n > 5 {
 		t.Errorf("buckets: got %d, want at most 5", n)
 	}
 	if len(b.s.layout.Ends) != 0 {
