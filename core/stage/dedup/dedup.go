@@ -421,9 +421,9 @@ func (s *Stage) retire(now time.Time) {
 	if now.Before(s.due) {
 		return
 	}
-	most := time.Duration(1)
+	most := 1
 	if !s.retiredAt.IsZero() {
-		most = min(s.now().Sub(s.retiredAt)/(s.width/2), maxRetired)
+		most = int(min(s.now().Sub(s.retiredAt)/(s.width/2), maxRetired))
 	}
 	if most < 1 {
 		return
