@@ -8,9 +8,9 @@ import (
 )
 
 // filter answers for a group of buckets, from memory, which of them may hold an
-// identity; most often none. It only saves lookups: what it calls new is new,
-// because it holds every mark of its group; what it does not is looked up in the
-// journal (I6).
+// identity; most often none. It only saves lookups: what it calls new is new in the
+// buckets that it holds every mark of (group.filled); what it does not, and every
+// other bucket, is looked up in the journal (I6).
 //
 // It begins small, so that a quiet pipeline takes little memory, or with the size
 // that would have done for the group before it, and grows part by part. With its
