@@ -39,6 +39,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -58,7 +59,7 @@ type Stage struct {
 	found  []uint32 // buckets that New found, for Run to read
 
 	mu     sync.Mutex
-	groups []*group // that hold marks, in order
+	groups groups
 	layout layout
 	// unsaved says that the layout may be another than the journal's.
 	unsaved bool
@@ -70,12 +71,6 @@ type Stage struct {
 // minWidth keeps the numbers of buckets within 32 bits until 2106. A window of
 // less than perWindow seconds has fewer buckets.
 const minWidth = time.Second
-
-// maxFilters bounds the groups that have a filter: three lie within the window,
-// one more is being filled or dropped. A clock that jumps about and a pipeline
-// that is behind make more groups; what is farthest from the present is looked up
-// in the journal (I12).
-const maxFilters = 4
 
 // New returns the stage for a namespace, which is the pipeline's own number. now
 // is the clock that says how often a bucket may be dropped.
@@ -95,15 +90,18 @@ func New(j *journal.Journal, ns uint32, window time.Duration, now func() time.Ti
 	s := &Stage{j: j, ns: ns, now: now, window: window, width: width, found: bs, layout: l, unsaved: true}
 	for _, b := range bs {
 		number, n := place(b)
-		g := s.group(number)
+		g := s.groups.get(number)
 		if g == nil {
-			g = s.addGroup(number)
-			s.addFilter(g, 0, now())
+			g = s.groups.add(number)
+			s.groups.addFilter(g, 0, s.present(now()))
 		}
 		g.held.add(n)
 	}
 	return s, nil
 }
+
+// present is the number of the group of a time.
+func (s *Stage) present(now time.Time) int64 { return now.UnixNano() / int64(s.width) / perGroup }
 
 // Run fills the filters of the buckets that were there at the start, and
 // returns. The stage works without, only slower.
@@ -125,7 +123,7 @@ func (s *Stage) fill(ctx context.Context, bucket uint32) error {
 	add := func() (more bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		g := s.group(number)
+		g := s.groups.get(number)
 		if g == nil || g.filter == nil || !g.held.has(n) || ctx.Err() != nil {
 			return false // it is needed no more
 		}
@@ -144,7 +142,7 @@ func (s *Stage) fill(ctx context.Context, bucket uint32) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g := s.group(number); g != nil && g.filter != nil && g.held.has(n) {
+	if g := s.groups.get(number); g != nil && g.filter != nil && g.held.has(n) {
 		g.filled.add(n)
 	}
 	return nil
@@ -263,7 +261,7 @@ func (s *Stage) remember(b *stage.Batch, marks []mark) {
 	defer s.mu.Unlock()
 	for _, m := range marks {
 		number, n := place(m.bucket)
-		if g := s.group(number); g != nil && g.filter != nil {
+		if g := s.groups.get(number); g != nil && g.filter != nil {
 			g.filter.add(m.hash, n)
 		}
 	}
@@ -318,15 +316,15 @@ func (s *Stage) bucket(received, now time.Time) uint32 {
 	number, n := place(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.group(number)
+	g := s.groups.get(number)
 	switch {
 	case g == nil:
-		g = s.addGroup(number)
+		g = s.groups.add(number)
 		size := 0
-		if before := s.group(number - 1); before != nil && before.filter != nil {
+		if before := s.groups.get(number - 1); before != nil && before.filter != nil {
 			size = before.filter.enough()
 		}
-		s.addFilter(g, size, now)
+		s.groups.addFilter(g, size, s.present(now))
 	case g.held.has(n):
 		return b
 	case g.filter != nil && g.filter.full():
@@ -358,7 +356,7 @@ func (s *Stage) expire(b *stage.Batch) error {
 	if s.now().Sub(s.neededAt).Abs() < neededFor {
 		return nil
 	}
-	retired := slices.SortedFunc(s.buckets(func(g *group) set { return g.retired }), s.layout.compareEnds)
+	retired := slices.SortedFunc(s.groups.buckets(func(g *group) set { return g.retired }), s.layout.compareEnds)
 	if len(retired) < dropAtOnce {
 		return nil
 	}
@@ -394,7 +392,7 @@ func (s *Stage) drop(tx *journal.Tx, buckets []uint32) {
 		}
 		tx.DropBuckets(s.ns, buckets[0], buckets[run-1])
 		for _, b := range buckets[:run] {
-			s.group(b / perGroup).forget(b % perGroup)
+			s.groups.get(b / perGroup).forget(b % perGroup)
 			delete(s.layout.Ends, b)
 		}
 		buckets = buckets[run:]
@@ -428,13 +426,33 @@ func (s *Stage) retire(now time.Time) {
 	if most < 1 {
 		return
 	}
-	live := slices.SortedFunc(s.buckets((*group).live), s.layout.compareEnds)
+	live := slices.SortedFunc(s.groups.buckets((*group).live), s.layout.compareEnds)
 	for ; len(live) > 1 && most > 0 && !s.needed(live[0], now); live, most = live[1:], most-1 {
 		number, n := place(live[0])
-		s.group(number).retired.add(n)
+		s.groups.get(number).retired.add(n)
 		s.retiredAt = s.now()
 	}
 	if len(live) > 0 {
 		s.due = s.layout.end(live[0]).Add(s.window)
 	}
+}
+
+// keepLayout adds the layout to a step, unless it is there already: a step that
+// did not happen leaves it to the next.
+func (s *Stage) keepLayout(tx *journal.Tx) {
+	if !s.unsaved {
+		return
+	}
+	maps.DeleteFunc(s.layout.Ends, func(b uint32, _ int64) bool {
+		number, n := place(b)
+		g := s.groups.get(number)
+		return g == nil || !g.held.has(n)
+	})
+	name := layoutName(s.ns)
+	v := s.layout.encode()
+	if bytes.Equal(v, s.j.Cursor(name).Extra) {
+		s.unsaved = false
+		return
+	}
+	tx.SetCursor(name, journal.Cursor{Extra: v})
 }

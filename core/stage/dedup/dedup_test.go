@@ -97,11 +97,11 @@ func (b *bed) pass(ids ...uint64) []bool {
 
 // held and retired are the numbers of buckets, in order.
 func (b *bed) held() []uint32 {
-	return slices.Collect(b.s.buckets(func(g *group) set { return g.held }))
+	return slices.Collect(b.s.groups.buckets(func(g *group) set { return g.held }))
 }
 
 func (b *bed) retired() []uint32 {
-	return slices.Collect(b.s.buckets(func(g *group) set { return g.retired }))
+	return slices.Collect(b.s.groups.buckets(func(g *group) set { return g.retired }))
 }
 
 // filters is how many groups have one.

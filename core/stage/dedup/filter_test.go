@@ -60,12 +60,12 @@ func TestFilterSize(t *testing.T) {
 	for _, step := range []struct{ keys, size int }{{0, 0}, {10, 0}, {300_000, 1}, {30_000, 0}, {30_000_000, 2}, {600_000, 1}, {5, 0}} {
 		number, _ := place(uint32(b.now.UnixNano() / int64(time.Minute)))
 		b.pass(uint64(step.keys))
-		f := b.s.group(number).filter
+		f := b.s.groups.get(number).filter
 		f.parts[0].keys = step.keys // as if the group had so many by its end
 		b.now = b.now.Add(perGroup * time.Minute)
 		b.pass(uint64(step.keys) + 1)
 		next, _ := place(uint32(b.now.UnixNano() / int64(time.Minute)))
-		if got := b.s.group(next).filter.size(); got != step.size {
+		if got := b.s.groups.get(next).filter.size(); got != step.size {
 			t.Errorf("after a group of %d: got size %d, want %d", step.keys, got, step.size)
 		}
 	}
@@ -92,7 +92,7 @@ func TestFiltersAfterAJump(t *testing.T) {
 			b.pass(100 + i)
 			for back := range uint32(3) {
 				number, _ := place(uint32(b.now.Add(-time.Duration(back)*b.window/2).UnixNano() / int64(b.s.width)))
-				if g := b.s.group(number); g != nil && g.filter == nil {
+				if g := b.s.groups.get(number); g != nil && g.filter == nil {
 					t.Fatalf("%s: at %s the group %d half windows back has no filter", name, b.now.Sub(start), back)
 				}
 			}
@@ -116,7 +116,7 @@ func TestFullFilter(t *testing.T) {
 		f := newFilter(len(partKeys) - 1)
 		f.add(b.hash(1), n)
 		f.parts[0].keys = partKeys[len(partKeys)-1]
-		b.s.group(number).filter = f
+		b.s.groups.get(number).filter = f
 		first := b.now
 		for i := range uint64(20) {
 			b.now = b.now.Add(time.Minute)

@@ -1,10 +1,8 @@
 package dedup
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/patchbay-io/patchbay/core/journal"
@@ -63,24 +61,4 @@ func readLayout(j *journal.Journal, ns uint32, window, width time.Duration, buck
 func (l *layout) encode() []byte {
 	v, _ := json.Marshal(l) // cannot fail: numbers
 	return v
-}
-
-// keepLayout adds the layout to a step, unless it is there already: a step that
-// did not happen leaves it to the next.
-func (s *Stage) keepLayout(tx *journal.Tx) {
-	if !s.unsaved {
-		return
-	}
-	maps.DeleteFunc(s.layout.Ends, func(b uint32, _ int64) bool {
-		number, n := place(b)
-		g := s.group(number)
-		return g == nil || !g.held.has(n)
-	})
-	name := layoutName(s.ns)
-	v := s.layout.encode()
-	if bytes.Equal(v, s.j.Cursor(name).Extra) {
-		s.unsaved = false
-		return
-	}
-	tx.SetCursor(name, journal.Cursor{Extra: v})
 }
