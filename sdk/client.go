@@ -67,13 +67,27 @@ func (c *Client) Parse(ctx context.Context, parts [][]byte, n int) (*Parsed, err
 	if err := c.cc.Invoke(ctx, wire.MethodParse, &wire.Frame{Parts: parts}, resp); err != nil {
 		return nil, err
 	}
-	return decodeParsed(resp.Data, n)
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	return decodeParsed(resp.Data, n, maxParsed(n, size))
 }
 
-func decodeParsed(data []byte, n int) (*Parsed, error) {
-	// An event takes hundreds of bytes here, and a request may hold thousands of
-	// them: counting first is cheaper than letting the slice grow.
-	p := &Parsed{Events: make([]Event, 0, count(data, 1))}
+// maxParsed is how many events n requests of so many bytes together can hold. It is
+// far more than any provider sends: an event takes hundreds of bytes of core's memory
+// and next to none in a plugin's answer, and core must outlive a plugin that answers
+// without end (I12, I13).
+func maxParsed(n, size int) int { return 64*n + size/4 }
+
+func decodeParsed(data []byte, n, most int) (*Parsed, error) {
+	// A request may hold thousands of events: counting first is cheaper than letting
+	// the slice grow.
+	events := count(data, 1)
+	if events > most {
+		return nil, fmt.Errorf("%w: %d events of %d requests, which have room for %d", ErrProtocol, events, n, most)
+	}
+	p := &Parsed{Events: make([]Event, 0, events)}
 	answered, last := 0, 0
 	err := repeated(data, 1, func(b []byte) error {
 		p.Events = append(p.Events, Event{})

@@ -136,6 +136,8 @@ func TestParseRefusesLiars(t *testing.T) {
 		{"several events of one", true, parseAnswer(2, nil, 0, 0, 0, 1)},
 		{"none", true, parseAnswer(2, nil)},
 		{"a verdict", true, parseAnswer(2, []*wire.Verdict{{Delivery: 1, Code: "malformed"}}, 0)},
+		{"as many as there is room for", true, parseAnswer(2, nil, make([]uint32, 2*64+100/4)...)},
+		{"one more", false, parseAnswer(2, nil, make([]uint32, 2*64+100/4+1)...)},
 		{"fewer", false, parseAnswer(1, nil, 0)},
 		{"more", false, parseAnswer(3, nil, 0, 1)},
 		{"no count", false, parseAnswer(0, nil, 0, 1)},
@@ -150,7 +152,7 @@ func TestParseRefusesLiars(t *testing.T) {
 		{"a direction that does not exist", false, wrong(func(e *wire.Event) { e.Direction = 3 })},
 	} {
 		l := &liar{parse: mustMarshal(t, c.resp)}
-		p, err := l.client(t).Parse(t.Context(), nil, 2)
+		p, err := l.client(t).Parse(t.Context(), [][]byte{make([]byte, 40), make([]byte, 60)}, 2)
 		if c.ok != (err == nil) || (err != nil && !errors.Is(err, ErrProtocol)) {
 			t.Errorf("%s: got %+v, %v", c.name, p, err)
 		}
@@ -168,7 +170,7 @@ func TestParseRefusesGarbage(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"no message": {0xff}, "an event that is none": event, "a verdict that is none": verdict, "cut off": good[:len(good)-3],
 	} {
-		if p, err := decodeParsed(data, 1); !errors.Is(err, ErrWire) && !errors.Is(err, ErrProtocol) {
+		if p, err := decodeParsed(data, 1, 64); !errors.Is(err, ErrWire) && !errors.Is(err, ErrProtocol) {
 			t.Errorf("%s: got %+v, %v", name, p, err)
 		}
 	}
@@ -180,7 +182,7 @@ func TestVerdicts(t *testing.T) {
 		{Kind: wire.Verdict_KIND_IGNORE, Delivery: 1, Code: "ping"},
 		{Delivery: 0, Part: true, Index: 3, PayloadOffset: 7, PayloadLength: 9, Code: "duplicate_key", Reason: "two"},
 	}
-	p, err := decodeParsed(mustMarshal(t, parseAnswer(2, in)), 2)
+	p, err := decodeParsed(mustMarshal(t, parseAnswer(2, in)), 2, 64)
 	want := []Verdict{
 		{Ignored: true, Delivery: 1, Code: "ping"},
 		{Delivery: 0, Part: true, Index: 3, Offset: 7, Length: 9, Code: "duplicate_key", Reason: "two"},
@@ -288,7 +290,7 @@ func FuzzDecodeParsed(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte{0x0a, 0x00, 0x18, 0x02})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := decodeParsed(data, 2)
+		p, err := decodeParsed(data, 2, 128)
 		if err != nil {
 			return
 		}

@@ -36,7 +36,9 @@ type Source[C any] interface {
 	// Parse adds the events of each request in in to out. It must be pure: the
 	// same request gives the same events. An error means that nothing is known
 	// about the batch: core asks again with halves of it, so that one request
-	// that cannot be parsed spoils no other. in is valid until Parse returns.
+	// that cannot be parsed spoils no other. So does an answer with more events than
+	// requests of that size can hold: one for every four bytes of them, and 64 more
+	// for each. in is valid until Parse returns.
 	Parse(ctx context.Context, in []Delivery, out *Batch) error
 }
 
