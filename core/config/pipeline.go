@@ -99,11 +99,18 @@ func stageContext(b *hclsyntax.Block) string {
 	return "stage " + b.Type
 }
 
+// leastWindow is what the stage dedup can tell apart.
+const leastWindow = time.Second
+
 func (l *loader) dedup(p *Pipeline, b *body) *Dedup {
 	d := &Dedup{Window: b.duration("window", defaultWindow)}
 	rng := b.header
 	if a := b.syn.Attributes["window"]; a != nil {
 		rng = a.Expr.Range()
+	}
+	if d.Window < leastWindow {
+		b.report(diag.OutOfRange, rng, `"window" is too short`, "At least 1s; without it events are remembered for 168h.")
+		return d
 	}
 	for _, s := range p.From {
 		horizon := time.Duration(s.Info.GetSource().GetRetryHorizonMs()) * time.Millisecond

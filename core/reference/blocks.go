@@ -166,7 +166,7 @@ func Stages() []Block {
 	when := Argument{Name: "when", Type: "condition", Required: true, Doc: `A condition on the event, for instance event.delivery_status == "failed".`}
 	return []Block{
 		{Name: "dedup", Header: "dedup", Doc: "Ends events that were seen before; they are counted as duplicates.", Args: []Argument{
-			{Name: "window", Type: "duration", Default: `"168h"`, Doc: "How long events are remembered. At least as long as the providers repeat requests."},
+			{Name: "window", Type: "duration", Default: `"168h"`, Doc: "How long events are remembered, 1s or more. At least as long as the providers repeat requests."},
 		}},
 		{Name: "normalize", Header: "normalize", Doc: "Gives events their type and delivery status, in words that do not depend on the provider.", Args: []Argument{
 			{Name: "mapping", Type: "string", Doc: "A CSV file inside the configuration's directory, instead of the provider's own table: word, code, reason, event_type, then attributes."},
