@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -195,5 +196,45 @@ func TestHole(t *testing.T) {
 	}
 	if es, err := l.Read(1, 10, 1<<20); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("read in the hole: got %v, %v, want %v", es, err, ErrCorrupt)
+	}
+}
+
+// TestLargeGroup: a group that is larger than the store's memory is kept by the store
+// as it is. What is written after it, with the group's memory, changes nothing of it
+// (I2, I7).
+func TestLargeGroup(t *testing.T) {
+	t.Parallel()
+	fs := vfs.NewMem()
+	j := open(t, memOptions(fs))
+	l := mustLog(t, j, Raw, "x")
+	body := func(i int) []byte {
+		size := 300 // now and then more than a memtable of 256 KiB holds
+		if i%5 == 0 {
+			size = 400 << 10
+		}
+		return bytes.Repeat([]byte{byte(i)}, size)
+	}
+	const n = 60 // more than the log keeps in memory of its newest
+	for i := range n {
+		if _, err := l.Append(body(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(when string, l *Log) {
+		for i := range n {
+			es, err := l.Read(uint64(i), 1, 1)
+			if err != nil || len(es) != 1 || !bytes.Equal(es[0].Body, body(i)) {
+				t.Fatalf("%s: entry %d: got %d entries, %v, want what was appended", when, i, len(es), err)
+			}
+		}
+	}
+	check("at once", l)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, memOptions(fs))
+	check("after a restart", mustLog(t, j, Raw, "x"))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

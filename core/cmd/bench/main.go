@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -83,11 +84,23 @@ func (b *bench) run(ctx context.Context, out, only string) error {
 	if b.dir, err = filepath.Abs(b.dir); err != nil {
 		return err
 	}
-	b.machine()
 	parts := []struct {
 		name string
 		run  func(context.Context) error
 	}{{"ack", b.ack}, {"cpu", b.cpu}, {"dedup", b.dedup}, {"backlog", b.backlog}, {"filter", b.filter}, {"expr", b.expressions}, {"language", b.language}}
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	for n := range strings.SplitSeq(only, ",") {
+		if only != "" && !slices.Contains(names, n) {
+			return fmt.Errorf("-only %s: the parts are %s", n, strings.Join(names, ", "))
+		}
+	}
+	if _, err := os.Stat(b.patchbay); err != nil {
+		return fmt.Errorf("%w: make build makes it, -patchbay says where it is", err)
+	}
+	b.machine()
 	for _, p := range parts {
 		if only != "" && !strings.Contains(","+only+",", ","+p.name+",") {
 			continue

@@ -230,11 +230,7 @@ func (s *Stage) unsure(hashes []journal.Hash, owner []int, from time.Time) (ask 
 		}
 		filled, others := there.and(g.filled), there.without(g.filled)
 		for i, h := range hashes {
-			where, ok := g.where(h)
-			if !ok && others.empty() {
-				continue
-			}
-			for n := range others.or(where.and(filled)).all() {
+			for n := range others.or(g.where(h).and(filled)).all() {
 				ask, who = append(ask, journal.Ask{Bucket: g.bucket(n), Hash: h}), append(who, owner[i])
 			}
 		}

@@ -63,15 +63,15 @@ func (f *filter) enough() int {
 // full reports whether the filter holds as much as it is made for.
 func (f *filter) full() bool { return f.size()+1 == len(partKeys) && f.parts[len(f.parts)-1].full() }
 
-// where returns the buckets that may hold h. None, and false, are said only of an
-// identity that was never added.
-func (f *filter) where(h journal.Hash) (w set, ok bool) {
+// where returns the buckets that may hold h: none only for an identity that was never
+// added.
+func (f *filter) where(h journal.Hash) (w set) {
 	for i := range f.parts {
 		if p := &f.parts[i]; p.any.mayHold(h) {
 			p.columns.where(h, &w)
 		}
 	}
-	return w, !w.empty()
+	return w
 }
 
 // part is a fixed amount of memory: any says quickly that no bucket holds an

@@ -29,9 +29,9 @@ func (g *group) bucket(n uint32) uint32 { return g.number*perGroup + n }
 func (g *group) live() set { return g.held.without(g.retired) }
 
 // where is what the filter says; of buckets that are not filled it says nothing.
-func (g *group) where(h journal.Hash) (w set, ok bool) {
+func (g *group) where(h journal.Hash) (w set) {
 	if g.filter == nil {
-		return w, false
+		return w
 	}
 	return g.filter.where(h)
 }

@@ -22,14 +22,6 @@ func (s *set) remove(n uint32)   { s[n/64] &^= 1 << (n % 64) }
 func (s *set) has(n uint32) bool { return s[n/64]>>(n%64)&1 != 0 }
 func (s *set) empty() bool       { return *s == set{} }
 
-// count is how many buckets are in s.
-func (s *set) count() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
-
 // and is what lies in both.
 func (s set) and(other set) set {
 	for i := range s {
